@@ -1,0 +1,46 @@
+//! postward decides, for Postfix, whether a client may send from a sender to a recipient.
+//!
+//! Postfix asks about every recipient before a message is accepted (SMTPD_POLICY_README), and waits for the answer. So
+//! everything here serves two ends: the answer comes within milliseconds, and no fault of postward's ever costs a mail.
+//!
+//! # The way of a request
+//!
+//! ```text
+//! octets → protocol::Decoder → Request → exempt? → lists as they stand → Chain::decide → Decision
+//!              for each step: check.find(context) → Finding{reason, evidence} → Consequence → go on | answer
+//!              Decision{action, check, reason, trace} → one write "action=…\n\n", and one log line
+//! ```
+//!
+//! # The rooms
+//!
+//! Each imports only from those before it; `tests/house` holds that.
+//!
+//! | room | what it is for |
+//! |---|---|
+//! | [`clock`] [`text`] [`net`] [`mail`] | time as a parameter, strangers' text, networks, addresses: they import nothing |
+//! | [`protocol`] | what Postfix says and hears |
+//! | [`store`] | what we remember: traits in the words of those who ask, and the engine behind them |
+//! | [`batv`] | what machines put into addresses, and how to take it out |
+//! | [`lists`] | whom we know: patterns, entries, the compiled snapshot, the files they come from |
+//! | [`config`] | what a person writes, and everything that is wrong with it; it knows no check |
+//! | [`checks`] | what is checked: one file for each check |
+//! | [`chain`] | what decides: steps in order, consequences, observe mode, deadline, failing open, the log line |
+//! | [`daemon`] | what runs: listeners, connections, reload, upkeep |
+//! | [`cli`] | what a person types: one file for each command |
+//!
+//! # What always holds
+//!
+//! - Whatever breaks, the answer is DUNNO and a loud log line. `OK` is never sent: it would end Postfix's restrictions.
+//! - A deferral is sent only after the attempt is committed; what cannot be remembered is not deferred.
+//! - A check says what it found; the chain says what that means. Checks never touch sockets, clocks, SQL or each other.
+//! - One request sees one world: one snapshot of the lists, one chain, one clock reading, whatever is reloaded meanwhile.
+//! - Nothing above [`store`] names an engine, but for the places where it is opened.
+//! - No reply is better than a wrong one: malformed input is warned about and the connection closed.
+//! - Nothing from the network is trusted: sizes are bounded, octets become text in one place ([`text`]), and no stranger's text
+//!   reaches a reply or a log line uncleaned.
+//! - Wall-clock time is only ever compared, never waited for; timeouts run on the monotonic clock.
+
+pub mod clock;
+pub mod mail;
+pub mod net;
+pub mod text;

@@ -1,0 +1,103 @@
+//! Strangers' text, made safe to show.
+//!
+//! Addresses and names come from the network as octets: not always UTF-8, sometimes with control characters
+//! or terminal escapes in them. Nothing of that may reach a log line, a reply or a terminal as it is.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+/// Octets as text: UTF-8 as it is, every other octet as `\xNN`, so that two different inputs stay different.
+pub fn from_octets(octets: &[u8]) -> Cow<'_, str> {
+    if let Ok(text) = std::str::from_utf8(octets) {
+        return Cow::Borrowed(text);
+    }
+    let mut text = String::with_capacity(octets.len() + 8);
+    for chunk in octets.utf8_chunks() {
+        text.push_str(chunk.valid());
+        for octet in chunk.invalid() {
+            let _ = write!(text, "\\x{octet:02x}");
+        }
+    }
+    Cow::Owned(text)
+}
+
+/// The text with every character escaped that could forge a line, move a cursor or turn the reading
+/// direction, and cut after `most` octets (at a character, marked by `…`).
+pub fn printable(text: &str, most: usize) -> Cow<'_, str> {
+    if text.len() <= most && !text.chars().any(is_unprintable) {
+        return Cow::Borrowed(text);
+    }
+    let mut clean = String::with_capacity(text.len().min(most) + 8);
+    for character in text.chars() {
+        let length = clean.len();
+        if is_unprintable(character) {
+            let _ = write!(clean, "{}", character.escape_default());
+        } else {
+            clean.push(character);
+        }
+        if clean.len() > most {
+            clean.truncate(length);
+            clean.push('…');
+            break;
+        }
+    }
+    Cow::Owned(clean)
+}
+
+/// Control characters, line separators and the invisible marks that reorder text (Unicode Bidi_Control and
+/// zero-width characters).
+pub fn is_unprintable(character: char) -> bool {
+    character.is_control()
+        || matches!(character,
+            '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{61c}' | '\u{feff}')
+}
+
+/// The candidate that `word` most likely misspells, if any is close enough to be worth a hint.
+pub fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    // The length comes first: comparing is quadratic, and a word may be of any length.
+    let near = candidates.into_iter().filter(|candidate| word.len() <= 2 * candidate.len());
+    near.map(|candidate| (strsim::damerau_levenshtein(&word.to_lowercase(), candidate), candidate))
+        .filter(|(distance, candidate)| *distance <= 1 + candidate.len() / 5)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn octets_that_are_no_utf8_stay_distinct() {
+        assert_eq!(from_octets(b"jos\xe9"), "jos\\xe9");
+        assert_ne!(from_octets(b"jos\xe9"), from_octets(b"jos\xe8"));
+        assert_eq!(from_octets("josé".as_bytes()), "josé");
+    }
+
+    #[test]
+    fn nothing_unprintable_is_left() {
+        for (input, expected) in [
+            ("plain@example.org", "plain@example.org"),
+            ("a\nforged line", "a\\nforged line"),
+            ("\u{1b}[2J", "\\u{1b}[2J"),
+            ("\u{202e}gro.elpmaxe", "\\u{202e}gro.elpmaxe"),
+            ("größe@example.org", "größe@example.org"),
+        ] {
+            assert_eq!(printable(input, 100), expected, "{input:?}");
+        }
+    }
+
+    #[test]
+    fn a_slip_is_recognised_and_another_word_is_not() {
+        let known = ["delay", "retry_window", "max_age", "text"];
+        assert_eq!(closest("dealy", known), Some("delay"));
+        assert_eq!(closest("retry-window", known), Some("retry_window"));
+        assert_eq!(closest("Text", known), Some("text"));
+        assert_eq!(closest("colour", known), None);
+    }
+
+    #[test]
+    fn long_text_is_cut_at_a_character() {
+        assert_eq!(printable("ääää", 5), "ää…");
+        assert_eq!(printable("abcd", 4), "abcd");
+    }
+}
