@@ -43,4 +43,5 @@
 pub mod clock;
 pub mod mail;
 pub mod net;
+pub mod protocol;
 pub mod text;

@@ -1,0 +1,214 @@
+//! From octets to requests, however they arrive.
+
+use memchr::memchr;
+
+use super::ProtocolError;
+use super::request::{Attribute, Attributes, Request};
+use crate::text;
+
+/// The most octets a request may have. The largest that Postfix sends is 57 KiB, with `line_length_limit=20000`.
+pub const MAX_REQUEST: usize = 64 * 1024;
+
+/// The most attributes a request may have. Postfix 3.7 sends 28.
+pub const MAX_ATTRIBUTES: usize = 256;
+
+/// How many octets of a malformed line are quoted.
+const QUOTED: usize = 60;
+
+/// Puts requests together from octets that come in pieces of any size. Only the line that is not yet complete is kept.
+#[derive(Debug, Default)]
+pub struct Decoder {
+    input: Vec<u8>,
+    /// How much of `input` has been taken.
+    taken: usize,
+    /// How much of `input` is known to hold no further line end.
+    searched: usize,
+    /// Octets of the request before `taken`.
+    size: usize,
+    count: usize,
+    attributes: Attributes,
+}
+
+impl Decoder {
+    /// Where the next octets are to be appended.
+    pub fn input(&mut self) -> &mut Vec<u8> {
+        if self.taken > 0 {
+            self.input.drain(..self.taken);
+            self.searched -= self.taken;
+            self.taken = 0;
+        }
+        self.input.shrink_to(8 * 1024);
+        &mut self.input
+    }
+
+    /// Whether a request has begun that is not complete.
+    pub fn in_progress(&self) -> bool {
+        self.count > 0 || self.taken < self.input.len()
+    }
+
+    /// The next complete request; `None` when more octets are needed. After an error the connection is of no more use.
+    pub fn next_request(&mut self) -> Result<Option<Request>, ProtocolError> {
+        while let Some(end) = self.line_end() {
+            let line = self.input.get(self.taken..end).unwrap_or_default();
+            self.size += line.len() + 1;
+            self.taken = end + 1;
+            self.searched = self.taken;
+            if !line.is_empty() {
+                self.count += 1;
+                check_limits(self.size, self.count)?;
+                take_line(line, &mut self.attributes)?;
+            } else if self.count > 0 {
+                (self.size, self.count) = (0, 0);
+                return Request::from_attributes(std::mem::take(&mut self.attributes)).map(Some);
+            } else {
+                self.size = 0; // blank lines between requests are passed over
+            }
+        }
+        check_limits(self.size + self.input.len() - self.taken, self.count)?;
+        check_beginning(self.input.get(self.taken..).unwrap_or_default())?;
+        Ok(None)
+    }
+
+    fn line_end(&mut self) -> Option<usize> {
+        let found = memchr(b'\n', self.input.get(self.searched..)?).map(|at| self.searched + at);
+        self.searched = found.unwrap_or(self.input.len());
+        found
+    }
+}
+
+fn take_line(line: &[u8], attributes: &mut Attributes) -> Result<(), ProtocolError> {
+    let malformed = || ProtocolError::Malformed(text::printable(&text::from_octets(line), QUOTED).into_owned());
+    let equals = memchr(b'=', line).ok_or_else(malformed)?;
+    let (name, value) = line.split_at_checked(equals).ok_or_else(malformed)?;
+    if name.is_empty() || !name.iter().all(is_name_octet) {
+        return Err(malformed());
+    }
+    if let Some(attribute) = Attribute::from_name(name) {
+        attributes.set_first(attribute, text::from_octets(value.get(1..).unwrap_or_default()));
+    }
+    Ok(())
+}
+
+/// A TLS or HTTP greeting is recognised before it has sent a line end, which might never come.
+fn check_beginning(line: &[u8]) -> Result<(), ProtocolError> {
+    let name = line.split(|octet| *octet == b'=').next().unwrap_or_default();
+    if name.iter().all(is_name_octet) {
+        return Ok(());
+    }
+    Err(ProtocolError::Malformed(text::printable(&text::from_octets(line), QUOTED).into_owned()))
+}
+
+fn is_name_octet(octet: &u8) -> bool {
+    octet.is_ascii_graphic()
+}
+
+fn check_limits(size: usize, attributes: usize) -> Result<(), ProtocolError> {
+    if size > MAX_REQUEST {
+        return Err(ProtocolError::TooLarge);
+    }
+    if attributes > MAX_ATTRIBUTES {
+        return Err(ProtocolError::TooManyAttributes);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SIMPLE: &[u8] = b"request=smtpd_access_policy\nprotocol_state=RCPT\nsender=a=b@example.org\n\n";
+
+    fn decode(pieces: &[&[u8]]) -> Result<Vec<Request>, ProtocolError> {
+        let mut decoder = Decoder::default();
+        let mut requests = Vec::new();
+        for piece in pieces {
+            decoder.input().extend_from_slice(piece);
+            while let Some(request) = decoder.next_request()? {
+                requests.push(request);
+            }
+        }
+        Ok(requests)
+    }
+
+    #[test]
+    fn a_request_may_arrive_in_any_two_pieces() {
+        for split in 0..=SIMPLE.len() {
+            let (first, second) = SIMPLE.split_at(split);
+            let requests = decode(&[first, second]).unwrap();
+            assert_eq!(requests.len(), 1, "split at {split}");
+            assert_eq!(requests[0].sender.to_string(), "a=b@example.org");
+        }
+    }
+
+    #[test]
+    fn several_requests_may_arrive_at_once() {
+        let thrice = [b"\n\n", SIMPLE, b"\n", SIMPLE, SIMPLE].concat();
+        assert_eq!(decode(&[&thrice]).unwrap().len(), 3);
+        let one_by_one: Vec<&[u8]> = thrice.chunks(1).collect();
+        assert_eq!(decode(&one_by_one).unwrap().len(), 3);
+    }
+
+    #[test]
+    fn the_first_occurrence_wins_and_order_is_free() {
+        let requests =
+            decode(&[b"sender=first@example.org\nsender=second@example.org\nrequest=smtpd_access_policy\n\n"]);
+        assert_eq!(requests.unwrap()[0].sender.to_string(), "first@example.org");
+    }
+
+    #[test]
+    fn what_is_no_request_is_an_error() {
+        for input in [
+            &b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"[..], // TLS, no line end in sight
+            b"GET / HTTP/1.1\r\nHost: example.org\r\n\r\n",
+            b"GET /?a=b HTTP/1.1\r\n",
+            b"EHLO client.example.org\r\n",
+            b"=value\n",
+            b"no equals sign\n",
+            b"sender\n",
+            b"request=smtpd_access_policy\r\n\r\n",
+            b"na\0me=value\n",
+            b"\xff\xfe=value\n",
+        ] {
+            assert!(matches!(decode(&[input]), Err(ProtocolError::Malformed(_))), "{}", text::from_octets(input));
+        }
+    }
+
+    #[test]
+    fn other_requests_are_not_answered() {
+        for input in [&b"request=junk_mail_policy\n\n"[..], b"sender=a@example.org\n\n", b"request=\n\n"] {
+            assert!(matches!(decode(&[input]), Err(ProtocolError::UnknownRequest(_))));
+        }
+    }
+
+    #[test]
+    fn a_request_has_bounds() {
+        let endless = vec![b'a'; MAX_REQUEST + 1];
+        assert_eq!(decode(&[&endless]), Err(ProtocolError::TooLarge));
+        let long_value = [b"sender=", &endless[..], b"\n"].concat();
+        assert_eq!(decode(&[&long_value]), Err(ProtocolError::TooLarge));
+        let many = b"a=b\n".repeat(MAX_ATTRIBUTES + 1);
+        assert_eq!(decode(&[&many]), Err(ProtocolError::TooManyAttributes));
+        let fits = [b"sender=".as_slice(), &endless[..MAX_REQUEST - 37], b"\nrequest=smtpd_access_policy\n\n"].concat();
+        assert_eq!(decode(&[&fits]).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn the_room_for_a_large_request_is_given_back() {
+        let mut decoder = Decoder::default();
+        let large = [b"sender=".as_slice(), &[b'a'; 60 * 1024], b"\n", SIMPLE].concat();
+        decoder.input().extend_from_slice(&large);
+        assert!(decoder.next_request().unwrap().is_some());
+        assert!(decoder.input().capacity() <= 8 * 1024);
+    }
+
+    #[test]
+    fn only_the_unfinished_line_is_kept() {
+        let mut decoder = Decoder::default();
+        for _ in 0..1000 {
+            decoder.input().extend_from_slice(SIMPLE);
+            assert!(decoder.next_request().unwrap().is_some());
+        }
+        assert!(!decoder.in_progress());
+        assert!(decoder.input().capacity() <= 8 * 1024);
+    }
+}
