@@ -40,6 +40,7 @@
 //!   reaches a reply or a log line uncleaned.
 //! - Wall-clock time is only ever compared, never waited for; timeouts run on the monotonic clock.
 
+pub mod batv;
 pub mod clock;
 pub mod mail;
 pub mod net;
