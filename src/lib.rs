@@ -45,4 +45,5 @@ pub mod clock;
 pub mod mail;
 pub mod net;
 pub mod protocol;
+pub mod store;
 pub mod text;

@@ -1,0 +1,204 @@
+//! What an attempt finds, and what it leaves: the statements on which every deferral waits.
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use super::time::{Cutoffs, HOUR, moment, seconds};
+use super::{greylist, room};
+use crate::clock::Timestamp;
+use crate::store::{Attempt, Retention, Sighting, Standing};
+
+/// What an attempt finds.
+pub(super) struct Look {
+    /// What is answered.
+    pub(super) sighting: Sighting,
+    trace: Trace,
+    /// Clients that lapsed, whose passes count no more.
+    lapsed_clients: Vec<String>,
+}
+
+/// What an attempt leaves.
+enum Trace {
+    /// It was counted before, or was seen within the hour.
+    Nothing,
+    /// The known client is still in use.
+    UsedClient,
+    /// The passed triplet is still in use.
+    UsedTriplet(i64),
+    /// One more attempt for a waiting triplet.
+    Counted(i64),
+    /// A triplet that waits, in place of a lapsed one if there is any.
+    Stored { lapsed: Option<i64> },
+}
+
+/// A row of `triplet`.
+struct Row {
+    id: i64,
+    passed: bool,
+    first_seen: i64,
+    last_seen: i64,
+    attempts: u32,
+    instance: String,
+}
+
+/// Looks, changes nothing.
+pub(super) fn look(
+    connection: &Connection,
+    attempt: &Attempt,
+    retention: &Retention,
+    now: Timestamp,
+) -> rusqlite::Result<Look> {
+    let cutoffs = Cutoffs::new(retention, now);
+    let mut lapsed_clients = Vec::new();
+    if retention.allow_client_after > 0 {
+        for identity in &attempt.identities {
+            match find_client(connection, identity)? {
+                Some((_, last_seen)) if last_seen < cutoffs.used => lapsed_clients.push(identity.clone()),
+                Some((passes, last_seen)) if passes >= retention.allow_client_after => {
+                    return Ok(known_client(identity, last_seen, now, lapsed_clients));
+                }
+                _ => {}
+            }
+        }
+    }
+    let (sighting, trace) = match find_triplet(connection, attempt, cutoffs)? {
+        Found::Known(identity, row) => judge(identity, &row, attempt, now),
+        Found::None { lapsed } => (first_sight(attempt, now), Trace::Stored { lapsed }),
+    };
+    Ok(Look { sighting, trace, lapsed_clients })
+}
+
+/// Looks, and leaves the trace.
+pub(super) fn record(
+    connection: &Connection,
+    attempt: &Attempt,
+    retention: &Retention,
+    now: Timestamp,
+) -> rusqlite::Result<Sighting> {
+    let Look { sighting, trace, lapsed_clients } = look(connection, attempt, retention, now)?;
+    for client in &lapsed_clients {
+        execute(connection, "DELETE FROM client WHERE client = ?1", [client])?;
+    }
+    let now = seconds(now);
+    match trace {
+        Trace::Nothing => {}
+        Trace::UsedClient => greylist::use_client(connection, &sighting.client, now)?,
+        Trace::UsedTriplet(id) => {
+            execute(connection, "UPDATE triplet SET last_seen = ?2 WHERE id = ?1", [id, now])?;
+            greylist::use_client(connection, &sighting.client, now)?;
+        }
+        Trace::Counted(id) => {
+            let sql = "UPDATE triplet SET attempts = ?2, instance = ?3, last_seen = ?4 WHERE id = ?1";
+            execute(connection, sql, params![id, sighting.attempts, attempt.instance, now])?;
+        }
+        Trace::Stored { lapsed } => store(connection, &sighting.client, attempt, lapsed, retention, now)?,
+    }
+    Ok(sighting)
+}
+
+fn find_client(connection: &Connection, identity: &str) -> rusqlite::Result<Option<(u32, i64)>> {
+    connection
+        .prepare_cached("SELECT passes, last_seen FROM client WHERE client = ?1")?
+        .query_row([identity], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()
+}
+
+fn known_client(identity: &str, last_seen: i64, now: Timestamp, lapsed_clients: Vec<String>) -> Look {
+    let is_fresh = last_seen > seconds(now).saturating_sub(HOUR);
+    let sighting = Sighting {
+        client: identity.to_owned(),
+        standing: Standing::KnownClient,
+        first_seen: moment(last_seen),
+        attempts: 1,
+    };
+    Look { sighting, trace: if is_fresh { Trace::Nothing } else { Trace::UsedClient }, lapsed_clients }
+}
+
+enum Found<'a> {
+    /// Under this identity.
+    Known(&'a str, Row),
+    /// Only, perhaps, a lapsed one where the new one is to be.
+    None { lapsed: Option<i64> },
+}
+
+/// The triplet under any identity: one that passed before one that waits, and the one that waits longest.
+fn find_triplet<'a>(connection: &Connection, attempt: &'a Attempt, cutoffs: Cutoffs) -> rusqlite::Result<Found<'a>> {
+    let mut best: Option<(&str, Row)> = None;
+    let mut lapsed = None;
+    for (rank, identity) in identities(attempt).enumerate() {
+        let Some(row) = find_row(connection, identity, attempt)? else { continue };
+        if cutoffs.has_lapsed(row.passed, row.first_seen, row.last_seen) {
+            lapsed = lapsed.or((rank == 0).then_some(row.id));
+        } else if best.as_ref().is_none_or(|(_, best)| (!row.passed, row.first_seen) < (!best.passed, best.first_seen))
+        {
+            best = Some((identity, row));
+        }
+    }
+    Ok(best.map_or(Found::None { lapsed }, |(identity, row)| Found::Known(identity, row)))
+}
+
+/// The network stands in for missing identities, which should not be.
+fn identities(attempt: &Attempt) -> impl Iterator<Item = &str> {
+    let network = attempt.identities.is_empty().then_some(attempt.network.as_str());
+    attempt.identities.iter().map(String::as_str).chain(network)
+}
+
+fn find_row(connection: &Connection, identity: &str, attempt: &Attempt) -> rusqlite::Result<Option<Row>> {
+    connection
+        .prepare_cached(
+            "SELECT id, passed, first_seen, last_seen, attempts, instance FROM triplet
+             WHERE client = ?1 AND sender = ?2 AND recipient = ?3",
+        )?
+        .query_row([identity, &attempt.sender, &attempt.recipient], |row| {
+            Ok(Row {
+                id: row.get(0)?,
+                passed: row.get(1)?,
+                first_seen: row.get(2)?,
+                last_seen: row.get(3)?,
+                attempts: row.get(4)?,
+                instance: row.get(5)?,
+            })
+        })
+        .optional()
+}
+
+/// Postfix asks the same again on a new connection when the old one broke: then the `instance` is the same.
+fn judge(identity: &str, row: &Row, attempt: &Attempt, now: Timestamp) -> (Sighting, Trace) {
+    let is_repetition = !attempt.instance.is_empty() && row.instance == attempt.instance;
+    let is_fresh = row.last_seen > seconds(now).saturating_sub(HOUR);
+    let (standing, attempts, trace) = match row {
+        row if row.passed && is_fresh => (Standing::Passed, row.attempts, Trace::Nothing),
+        row if row.passed => (Standing::Passed, row.attempts, Trace::UsedTriplet(row.id)),
+        row if !is_repetition => (Standing::Waiting, row.attempts.saturating_add(1), Trace::Counted(row.id)),
+        row if row.attempts <= 1 => (Standing::New, row.attempts, Trace::Nothing),
+        row => (Standing::Waiting, row.attempts, Trace::Nothing),
+    };
+    (Sighting { client: identity.to_owned(), standing, first_seen: moment(row.first_seen), attempts }, trace)
+}
+
+fn first_sight(attempt: &Attempt, now: Timestamp) -> Sighting {
+    let client = identities(attempt).next().unwrap_or_default().to_owned();
+    Sighting { client, standing: Standing::New, first_seen: moment(seconds(now)), attempts: 1 }
+}
+
+fn store(
+    connection: &Connection,
+    client: &str,
+    attempt: &Attempt,
+    lapsed: Option<i64>,
+    retention: &Retention,
+    now: i64,
+) -> rusqlite::Result<()> {
+    if let Some(id) = lapsed {
+        execute(connection, "DELETE FROM triplet WHERE id = ?1", [id])?;
+    }
+    room::make(connection, &attempt.network, retention)?;
+    let sql =
+        "INSERT INTO triplet (client, sender, recipient, network, passed, first_seen, last_seen, attempts, instance)
+               VALUES (?1, ?2, ?3, ?4, 0, ?5, ?5, 1, ?6)";
+    let values = params![client, attempt.sender, attempt.recipient, attempt.network, now, attempt.instance];
+    execute(connection, sql, values)
+}
+
+fn execute(connection: &Connection, sql: &str, values: impl rusqlite::Params) -> rusqlite::Result<()> {
+    connection.prepare_cached(sql)?.execute(values).map(|_| ())
+}

@@ -1,0 +1,203 @@
+//! Many changes, one commit.
+
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+use super::trouble::{Trouble, is_statements_own};
+use crate::store::StoreError;
+
+/// A change of the database and who waits for it.
+pub(super) trait Job: Send {
+    /// Makes the change inside a transaction, and keeps what came of it.
+    fn run(&mut self, connection: &Connection) -> rusqlite::Result<()>;
+
+    /// Tells what came of it, once that is committed.
+    fn committed(self: Box<Self>);
+
+    /// Tells that nothing was changed.
+    fn failed(self: Box<Self>, error: StoreError);
+}
+
+/// A job made of a closure.
+pub(super) struct Change<T, F> {
+    work: Option<F>,
+    outcome: Option<T>,
+    reply: oneshot::Sender<Result<T, StoreError>>,
+}
+
+impl<T, F> Change<T, F>
+where
+    T: Send,
+    F: FnOnce(&Connection) -> rusqlite::Result<T> + Send,
+{
+    /// The job, and where its outcome will arrive. Nobody needs to wait there: the job is done anyway.
+    pub(super) fn new(work: F) -> (Self, oneshot::Receiver<Result<T, StoreError>>) {
+        let (reply, outcome) = oneshot::channel();
+        (Self { work: Some(work), outcome: None, reply }, outcome)
+    }
+}
+
+impl<T, F> Job for Change<T, F>
+where
+    T: Send,
+    F: FnOnce(&Connection) -> rusqlite::Result<T> + Send,
+{
+    fn run(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+        if let Some(work) = self.work.take() {
+            self.outcome = Some(work(connection)?);
+        }
+        Ok(())
+    }
+
+    fn committed(self: Box<Self>) {
+        if let Some(outcome) = self.outcome {
+            let _ = self.reply.send(Ok(outcome));
+        }
+    }
+
+    fn failed(self: Box<Self>, error: StoreError) {
+        let _ = self.reply.send(Err(error));
+    }
+}
+
+/// Jobs that are committed together.
+pub(super) type Jobs = Vec<Box<dyn Job>>;
+
+/// Jobs that failed by their own fault, each with its error.
+type Spoilt = Vec<(Box<dyn Job>, StoreError)>;
+
+/// Runs all jobs in one transaction and answers them. Those that fail by their own fault do not spoil the others; when the
+/// database is at fault nothing has happened, and the jobs come back with the trouble.
+pub(super) fn commit_together(
+    connection: &Connection,
+    jobs: Jobs,
+    describe: impl Fn(rusqlite::Error) -> StoreError,
+) -> Result<(), (Jobs, Trouble)> {
+    let (mut done, mut spoilt) = (Jobs::with_capacity(jobs.len()), Spoilt::new());
+    match run_all(connection, jobs, &mut done, &mut spoilt, describe) {
+        Ok(()) => {
+            done.into_iter().for_each(Job::committed);
+            spoilt.into_iter().for_each(|(job, error)| job.failed(error));
+            Ok(())
+        }
+        Err(error) => {
+            roll_back(connection);
+            done.extend(spoilt.into_iter().map(|(job, _)| job));
+            Err((done, error.into()))
+        }
+    }
+}
+
+/// Whatever happens, every job ends up in `done` or in `spoilt`.
+fn run_all(
+    connection: &Connection,
+    jobs: Jobs,
+    done: &mut Jobs,
+    spoilt: &mut Spoilt,
+    describe: impl Fn(rusqlite::Error) -> StoreError,
+) -> rusqlite::Result<()> {
+    let mut jobs = jobs.into_iter();
+    let mut ran = execute(connection, "BEGIN IMMEDIATE");
+    while ran.is_ok()
+        && let Some(mut job) = jobs.next()
+    {
+        match run_apart(connection, &mut *job) {
+            Ok(()) => done.push(job),
+            Err(error) if is_statements_own(&error) && !connection.is_autocommit() => {
+                ran = execute(connection, "ROLLBACK TO job").and_then(|()| execute(connection, "RELEASE job"));
+                spoilt.push((job, describe(error)));
+            }
+            Err(error) => {
+                done.push(job);
+                ran = Err(error);
+            }
+        }
+    }
+    done.extend(jobs);
+    ran.and_then(|()| execute(connection, "COMMIT"))
+}
+
+fn run_apart(connection: &Connection, job: &mut dyn Job) -> rusqlite::Result<()> {
+    execute(connection, "SAVEPOINT job")?;
+    job.run(connection)?;
+    execute(connection, "RELEASE job")
+}
+
+/// A full disk or an I/O error may have rolled back already.
+fn roll_back(connection: &Connection) {
+    if !connection.is_autocommit()
+        && let Err(error) = execute(connection, "ROLLBACK")
+    {
+        tracing::debug!(%error, "rolling back failed");
+    }
+}
+
+fn execute(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
+    connection.prepare_cached(sql)?.execute(()).map(|_| ())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn database() -> Connection {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch("CREATE TABLE t (n INTEGER PRIMARY KEY)").unwrap();
+        connection
+    }
+
+    fn insert(numbers: &'static [i64]) -> (Box<dyn Job>, oneshot::Receiver<Result<usize, StoreError>>) {
+        let (job, outcome) = Change::new(move |connection: &Connection| {
+            numbers.iter().try_fold(0, |sum, n| Ok(sum + connection.execute("INSERT INTO t VALUES (?)", [n])?))
+        });
+        (Box::new(job), outcome)
+    }
+
+    fn stored(connection: &Connection) -> Vec<i64> {
+        let mut statement = connection.prepare("SELECT n FROM t ORDER BY n").unwrap();
+        statement.query_map((), |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+    }
+
+    fn describe(error: rusqlite::Error) -> StoreError {
+        StoreError::Unavailable(error.to_string())
+    }
+
+    #[test]
+    fn a_failing_job_does_not_spoil_the_others() {
+        let connection = database();
+        let (first, mut first_outcome) = insert(&[1]);
+        let (bad, mut bad_outcome) = insert(&[2, 1]);
+        let (last, mut last_outcome) = insert(&[3]);
+        assert!(commit_together(&connection, vec![first, bad, last], describe).is_ok());
+        assert_eq!(stored(&connection), [1, 3], "nothing of the job that failed is left");
+        assert_eq!(first_outcome.try_recv().unwrap(), Ok(1));
+        assert!(bad_outcome.try_recv().unwrap().is_err());
+        assert_eq!(last_outcome.try_recv().unwrap(), Ok(1));
+    }
+
+    #[test]
+    fn all_fail_when_the_commit_fails() {
+        let connection = database();
+        connection
+            .execute_batch(
+                "PRAGMA foreign_keys = ON;
+                 CREATE TABLE child (n INTEGER REFERENCES t (n) DEFERRABLE INITIALLY DEFERRED);",
+            )
+            .unwrap();
+        let (first, mut outcome) = insert(&[1]);
+        let (orphan, _) = Change::new(|connection: &Connection| connection.execute("INSERT INTO child VALUES (9)", ()));
+        let (jobs, _) = commit_together(&connection, vec![first, Box::new(orphan)], describe).err().unwrap();
+        assert_eq!(jobs.len(), 2);
+        assert!(outcome.try_recv().is_err(), "nobody was told that it is done");
+        assert!(stored(&connection).is_empty() && connection.is_autocommit());
+    }
+
+    #[test]
+    fn nobody_is_told_before_the_commit() {
+        let connection = database();
+        let (first, mut outcome) = insert(&[1]);
+        let (witness, mut seen) = Change::new(move |_: &Connection| Ok(outcome.try_recv().is_err()));
+        assert!(commit_together(&connection, vec![first, Box::new(witness)], describe).is_ok());
+        assert_eq!(seen.try_recv().unwrap(), Ok(true));
+    }
+}

@@ -1,0 +1,59 @@
+//! Room for one more waiting triplet: in a flood the oldest give way.
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use crate::store::Retention;
+
+/// How many triplets one attempt removes at most. More than one are too many only after the limits were lowered; that is
+/// made up for step by step, because somebody waits.
+const AT_ONCE: u64 = 50;
+
+/// Removes what is too much once another triplet of `network` waits.
+pub(super) fn make(connection: &Connection, network: &str, retention: &Retention) -> rusqlite::Result<()> {
+    let excess = excess(waiting_in(connection, network)?, retention.waiting_per_network);
+    if excess > 0 {
+        evict_from_network(connection, network, excess)?;
+    }
+    let excess = self::excess(waiting_in_all(connection)?, retention.waiting);
+    for _ in 0..excess {
+        match most_crowded(connection)? {
+            Some(network) => evict_from_network(connection, &network, 1)?,
+            None => evict_oldest(connection)?,
+        }
+    }
+    Ok(())
+}
+
+fn excess(waiting: u64, limit: u64) -> u64 {
+    waiting.saturating_add(1).saturating_sub(limit.max(1)).min(AT_ONCE)
+}
+
+fn waiting_in(connection: &Connection, network: &str) -> rusqlite::Result<u64> {
+    let mut statement = connection.prepare_cached("SELECT waiting FROM network WHERE network = ?1")?;
+    Ok(statement.query_row([network], |row| row.get(0)).optional()?.unwrap_or(0))
+}
+
+fn waiting_in_all(connection: &Connection) -> rusqlite::Result<u64> {
+    connection.prepare_cached("SELECT value FROM counter WHERE name = 'waiting'")?.query_row((), |row| row.get(0))
+}
+
+/// The network with most waiting; `None` when all have so few that none is to blame. The number is that of the partial
+/// index.
+fn most_crowded(connection: &Connection) -> rusqlite::Result<Option<String>> {
+    connection
+        .prepare_cached("SELECT network FROM network WHERE waiting > 10 ORDER BY waiting DESC LIMIT 1")?
+        .query_row((), |row| row.get(0))
+        .optional()
+}
+
+fn evict_from_network(connection: &Connection, network: &str, count: u64) -> rusqlite::Result<()> {
+    let sql = "DELETE FROM triplet WHERE id IN
+                   (SELECT id FROM triplet WHERE passed = 0 AND network = ?1 ORDER BY first_seen, id LIMIT ?2)";
+    connection.prepare_cached(sql)?.execute(params![network, count]).map(|_| ())
+}
+
+fn evict_oldest(connection: &Connection) -> rusqlite::Result<()> {
+    let sql = "DELETE FROM triplet WHERE id IN
+                   (SELECT id FROM triplet WHERE passed = 0 ORDER BY first_seen, id LIMIT 1)";
+    connection.prepare_cached(sql)?.execute(()).map(|_| ())
+}

@@ -1,0 +1,58 @@
+//! What the writer thread, the readers and those who ask know together.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{PoisonError, RwLock};
+
+use crate::store::StoreError;
+
+/// The state of one opened database.
+#[derive(Debug)]
+pub(super) struct Shared {
+    /// Where it is.
+    pub(super) path: PathBuf,
+    /// Why it cannot be used now; `None` while all is well.
+    outage: RwLock<Option<StoreError>>,
+    /// Counts the openings: another file may be at the path after each.
+    opening: AtomicU64,
+    /// The opening in which a reader met damage; 0: none did.
+    damaged_opening: AtomicU64,
+}
+
+impl Shared {
+    pub(super) fn new(path: PathBuf) -> Self {
+        Self { path, outage: RwLock::new(None), opening: AtomicU64::new(1), damaged_opening: AtomicU64::new(0) }
+    }
+
+    /// Fails at once while the database is away: nobody waits for what is known to be broken.
+    pub(super) fn check(&self) -> Result<(), StoreError> {
+        self.outage().map_or(Ok(()), Err)
+    }
+
+    pub(super) fn outage(&self) -> Option<StoreError> {
+        self.outage.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn went_down(&self, why: StoreError) {
+        *self.outage.write().unwrap_or_else(PoisonError::into_inner) = Some(why);
+    }
+
+    pub(super) fn came_up(&self) {
+        self.opening.fetch_add(1, Ordering::AcqRel);
+        *self.outage.write().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    pub(super) fn opening(&self) -> u64 {
+        self.opening.load(Ordering::Acquire)
+    }
+
+    /// A reader met damage in this opening.
+    pub(super) fn report_damage(&self, opening: u64) {
+        self.damaged_opening.store(opening, Ordering::Release);
+    }
+
+    /// Whether a reader met damage in the file that is open now.
+    pub(super) fn is_damaged(&self) -> bool {
+        self.damaged_opening.load(Ordering::Acquire) == self.opening()
+    }
+}

@@ -1,0 +1,182 @@
+//! Changes of many rows, in steps: pages are read beside the writer, and what is to change is handed to it in
+//! portions so small that an attempt in between does not notice.
+
+use rusqlite::{Connection, params};
+
+use super::Sqlite;
+use super::greylist::bump_revision;
+use super::time::{Cutoffs, seconds};
+use super::walk::{self, Place};
+use crate::clock::Timestamp;
+use crate::store::{Forgotten, Purged, Retention, Selection, StoreError, Triplet, TripletRecord, TripletState};
+
+/// How many rows one job of the writer changes at most: some milliseconds.
+const PORTION: usize = 200;
+
+/// Lets waiting triplets pass.
+pub(super) async fn allow(store: &Sqlite, selection: &Selection, now: Timestamp) -> Result<u64, StoreError> {
+    let now = seconds(now);
+    let pass = move |connection: &Connection, record: &TripletRecord| {
+        let Triplet { client, sender, recipient } = &record.triplet;
+        connection
+            .prepare_cached(
+                "UPDATE triplet SET passed = 1, last_seen = ?4
+                 WHERE client = ?1 AND sender = ?2 AND recipient = ?3 AND passed = 0",
+            )?
+            .execute(params![client, sender, recipient, now])
+    };
+    change_triplets(store, selection, |record| record.state == TripletState::Waiting, pass).await
+}
+
+/// Removes triplets and clients.
+pub(super) async fn forget(store: &Sqlite, selection: &Selection) -> Result<Forgotten, StoreError> {
+    let remove = |connection: &Connection, record: &TripletRecord| {
+        let Triplet { client, sender, recipient } = &record.triplet;
+        connection
+            .prepare_cached("DELETE FROM triplet WHERE client = ?1 AND sender = ?2 AND recipient = ?3")?
+            .execute(params![client, sender, recipient])
+    };
+    let triplets = change_triplets(store, selection, |_| true, remove).await?;
+    let clients = if selection.state.is_none() { forget_clients(store, selection).await? } else { 0 };
+    Ok(Forgotten { triplets, clients })
+}
+
+/// Removes what has lapsed.
+pub(super) async fn purge(store: &Sqlite, retention: &Retention, now: Timestamp) -> Result<Purged, StoreError> {
+    let cutoffs = Cutoffs::new(retention, now);
+    let mut purged = Purged { clients: purge_clients(store, cutoffs).await?, ..Purged::default() };
+    let mut place = Some(i64::MIN);
+    while let Some(from) = place {
+        let (lapsed, next) = store.read(move |connection| walk::page_of_lapsed(connection, cutoffs, from)).await?;
+        for portion in portions(lapsed) {
+            let (waiting, passed) = store.write(move |connection| remove_lapsed(connection, &portion, cutoffs)).await?;
+            purged.waiting += waiting;
+            purged.passed += passed;
+        }
+        place = next;
+    }
+    Ok(purged)
+}
+
+/// Applies `change` to every triplet that is meant and `wanted`; answers how many were changed.
+async fn change_triplets(
+    store: &Sqlite,
+    selection: &Selection,
+    wanted: impl Fn(&TripletRecord) -> bool,
+    change: impl Fn(&Connection, &TripletRecord) -> rusqlite::Result<usize> + Copy + Send + 'static,
+) -> Result<u64, StoreError> {
+    let mut changed = 0;
+    let mut place = Some(Place::first(selection));
+    while let Some(from) = place {
+        let meant = selection.clone();
+        let (mut page, next) = store.read(move |connection| walk::page_of_triplets(connection, &meant, &from)).await?;
+        page.retain(&wanted);
+        for portion in portions(page) {
+            changed += store.write(move |connection| change_portion(connection, &portion, change)).await?;
+        }
+        place = next;
+    }
+    Ok(changed)
+}
+
+async fn forget_clients(store: &Sqlite, selection: &Selection) -> Result<u64, StoreError> {
+    let mut changed = 0;
+    let mut place = Some(String::new());
+    while let Some(from) = place {
+        let (mut page, next) = store.read(move |connection| walk::page_of_clients(connection, &from)).await?;
+        page.retain(|record| selection.means_client(record));
+        for portion in portions(page) {
+            changed += store
+                .write(move |connection| {
+                    change_portion(connection, &portion, |connection, record| {
+                        connection.prepare_cached("DELETE FROM client WHERE client = ?1")?.execute([&record.client])
+                    })
+                })
+                .await?;
+        }
+        place = next;
+    }
+    Ok(changed)
+}
+
+async fn purge_clients(store: &Sqlite, cutoffs: Cutoffs) -> Result<u64, StoreError> {
+    let mut removed = 0;
+    let mut place = Some(String::new());
+    while let Some(from) = place {
+        let (mut page, next) = store.read(move |connection| walk::page_of_clients(connection, &from)).await?;
+        page.retain(|record| seconds(record.last_seen) < cutoffs.used);
+        for portion in portions(page) {
+            removed += store
+                .write(move |connection| {
+                    // It may have been used since it was read.
+                    let sql = "DELETE FROM client WHERE client = ?1 AND last_seen < ?2";
+                    portion.iter().try_fold(0, |sum, record| {
+                        let removed = connection.prepare_cached(sql)?.execute(params![record.client, cutoffs.used])?;
+                        Ok(sum + removed as u64)
+                    })
+                })
+                .await?;
+        }
+        place = next;
+    }
+    Ok(removed)
+}
+
+/// Changes the rows and, if there was anything to change, the revision with them.
+fn change_portion<R>(
+    connection: &Connection,
+    portion: &[R],
+    change: impl Fn(&Connection, &R) -> rusqlite::Result<usize>,
+) -> rusqlite::Result<u64> {
+    let mut changed = 0;
+    for record in portion {
+        changed += change(connection, record)? as u64;
+    }
+    if changed > 0 {
+        bump_revision(connection)?;
+    }
+    Ok(changed)
+}
+
+/// Removes those of the triplets that have lapsed still: waiting ones, passed ones.
+fn remove_lapsed(connection: &Connection, ids: &[i64], cutoffs: Cutoffs) -> rusqlite::Result<(u64, u64)> {
+    let mut statement = connection.prepare_cached(
+        "DELETE FROM triplet WHERE id = ?1 AND passed = ?2 AND iif(passed, last_seen, first_seen) < ?3",
+    )?;
+    let (mut waiting, mut passed) = (0, 0);
+    for id in ids {
+        waiting += statement.execute(params![id, false, cutoffs.waiting])? as u64;
+        passed += statement.execute(params![id, true, cutoffs.used])? as u64;
+    }
+    Ok((waiting, passed))
+}
+
+fn portions<R>(rows: Vec<R>) -> impl Iterator<Item = Vec<R>> {
+    let mut rows = rows.into_iter();
+    std::iter::from_fn(move || {
+        let portion: Vec<R> = rows.by_ref().take(PORTION).collect();
+        (!portion.is_empty()).then_some(portion)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::open;
+    use super::*;
+
+    #[test]
+    fn what_was_used_since_it_was_found_lapsed_stays() {
+        let directory = tempfile::tempdir().unwrap();
+        let connection = open::for_writing(&directory.path().join("postward.db"), Duration::ZERO).unwrap();
+        for (id, passed, first_seen, last_seen) in [(1, 0, 10, 10), (2, 0, 90, 90), (3, 1, 10, 10), (4, 1, 10, 90)] {
+            let sql = "INSERT INTO triplet VALUES (?1, 'c', ?1, 'r', 'n', ?2, ?3, ?4, 1, '')";
+            connection.execute(sql, params![id, passed, first_seen, last_seen]).unwrap();
+        }
+        let removed = remove_lapsed(&connection, &[1, 2, 3, 4], Cutoffs { waiting: 50, used: 50 });
+        assert_eq!(removed, Ok((1, 1)));
+        let kept: i64 = connection.query_row("SELECT sum(id) FROM triplet", (), |row| row.get(0)).unwrap();
+        assert_eq!(kept, 2 + 4);
+    }
+}

@@ -1,0 +1,136 @@
+//! The one thread that writes.
+//!
+//! It takes all that waits, commits it in one transaction, then answers. When it has nothing to do it moves the write-ahead
+//! log into the database, so that attempts seldom wait for that.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use rusqlite::Connection;
+
+use super::batch::{self, Change, Job, Jobs};
+use super::keeper::Keeper;
+use super::shared::Shared;
+use super::trouble::Trouble;
+use crate::store::{Answer, StoreError};
+
+/// How many jobs are committed together at most: what comes later should not wait for all of a flood.
+const TOGETHER: usize = 500;
+
+/// After this long without work the write-ahead log is moved into the database.
+const IDLE: Duration = Duration::from_millis(200);
+
+/// How often an idle writer looks whether the database is still what it was.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Hands jobs to the writer thread.
+pub(super) struct Writer {
+    shared: Arc<Shared>,
+    jobs: Option<Sender<Box<dyn Job>>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Writer {
+    /// Starts the thread.
+    pub(super) fn start(shared: Arc<Shared>, keeper: Keeper) -> Result<Self, Trouble> {
+        let (sender, jobs) = channel();
+        let work = Work { jobs, keeper, shared: Arc::clone(&shared), uncheckpointed: false };
+        let thread = std::thread::Builder::new().name("store-writer".to_owned()).spawn(move || work.run())?;
+        Ok(Self { shared, jobs: Some(sender), thread: Some(thread) })
+    }
+
+    /// Queues a change at once; the answer is its outcome, once it is committed. Dropping the answer does not undo it.
+    pub(super) fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Answer<'static, T> {
+        if let Err(error) = self.shared.check() {
+            return Box::pin(std::future::ready(Err(error)));
+        }
+        let (job, outcome) = Change::new(work);
+        let gone = || StoreError::Unavailable("the thread that writes the database has ended".to_owned());
+        match self.jobs.as_ref().map(|jobs| jobs.send(Box::new(job))) {
+            Some(Ok(())) => Box::pin(async move { outcome.await.unwrap_or_else(|_| Err(gone())) }),
+            _ => Box::pin(std::future::ready(Err(gone()))),
+        }
+    }
+
+    /// Finishes what is queued and ends the thread.
+    pub(super) fn finish(&mut self) {
+        self.jobs = None;
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the thread that writes the database died of a bug");
+        }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.finish();
+    }
+}
+
+/// What the thread has.
+struct Work {
+    jobs: Receiver<Box<dyn Job>>,
+    keeper: Keeper,
+    shared: Arc<Shared>,
+    uncheckpointed: bool,
+}
+
+impl Work {
+    fn run(mut self) {
+        loop {
+            let patience = if self.uncheckpointed { IDLE } else { LOOK };
+            match self.jobs.recv_timeout(patience) {
+                Ok(first) => {
+                    let jobs = std::iter::once(first).chain(self.jobs.try_iter()).take(TOGETHER).collect();
+                    self.serve(jobs);
+                }
+                Err(RecvTimeoutError::Timeout) => self.checkpoint(),
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            self.keeper.look_after();
+        }
+        self.checkpoint();
+    }
+
+    fn serve(&mut self, jobs: Jobs) {
+        let Some(connection) = self.keeper.connection() else {
+            return self.refuse(jobs);
+        };
+        let path = &self.shared.path;
+        match batch::commit_together(connection, jobs, |error| Trouble::from(error).about(path)) {
+            Ok(()) => self.uncheckpointed = true,
+            Err((jobs, trouble)) => {
+                let error = trouble.clone().about(path);
+                // First, so that nobody who is answered finds the database still called well.
+                self.keeper.met(trouble);
+                jobs.into_iter().for_each(|job| job.failed(error.clone()));
+            }
+        }
+    }
+
+    /// What was queued while the database went away.
+    fn refuse(&self, jobs: Jobs) {
+        let unknown = || StoreError::Unavailable(format!("the database {} is closed", self.shared.path.display()));
+        let error = self.shared.outage().unwrap_or_else(unknown);
+        jobs.into_iter().for_each(|job| job.failed(error.clone()));
+    }
+
+    /// Takes no lock that anybody waits for (sqlite.org/c3ref/wal_checkpoint_v2.html, PASSIVE).
+    fn checkpoint(&mut self) {
+        if !std::mem::take(&mut self.uncheckpointed) {
+            return;
+        }
+        if let Some(connection) = self.keeper.connection()
+            && let Err(error) = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", (), |_| Ok(()))
+        {
+            tracing::debug!(%error, "a checkpoint failed; the write-ahead log is kept");
+        }
+    }
+}

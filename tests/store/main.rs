@@ -1,0 +1,22 @@
+//! What every store promises, run through every engine, and what SQLite promises on top.
+//!
+//! The contract (`greylist`, `entries`) knows no engine: another one is run through it by one more line here.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, and clippy knows only functions marked as tests for such"
+)]
+
+mod crash;
+mod entries;
+mod greylist;
+mod outages;
+mod remembered;
+mod size;
+mod support;
+
+greylist::contract!(sqlite_greylist, crate::support::TempSqlite);
+greylist::contract!(remembered_greylist, crate::support::TempRemembered);
+entries::contract!(sqlite_entries, crate::support::TempSqlite);
