@@ -42,6 +42,7 @@
 
 pub mod batv;
 pub mod clock;
+pub mod config;
 pub mod lists;
 pub mod mail;
 pub mod net;
