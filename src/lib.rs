@@ -41,6 +41,8 @@
 //! - Wall-clock time is only ever compared, never waited for; timeouts run on the monotonic clock.
 
 pub mod batv;
+pub mod chain;
+pub mod checks;
 pub mod clock;
 pub mod config;
 pub mod lists;

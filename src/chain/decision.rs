@@ -1,0 +1,156 @@
+//! How a decision comes about.
+
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use super::steps::Mode;
+use crate::checks::{Consequence, Finding, Reason};
+use crate::protocol::{Action, Header};
+
+/// The answer to a request, and how it came about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// What Postfix is told.
+    pub action: Action,
+    /// The check that decided, or that had the last word about a recipient who passes.
+    pub check: Option<&'static str>,
+    /// Its reason.
+    pub reason: Option<Reason>,
+    /// Every step that was asked.
+    pub trace: Vec<TraceStep>,
+}
+
+/// What one step did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TraceStep {
+    /// The check.
+    pub check: &'static str,
+    /// Whether it counted.
+    pub mode: Mode,
+    /// What it found; `None`: nothing worth a word.
+    pub reason: Option<Reason>,
+    /// What followed, or in observe mode would have.
+    pub consequence: Option<Consequence>,
+    /// What the finding is based on.
+    pub evidence: String,
+    /// How long it took, in microseconds.
+    pub elapsed_us: u64,
+}
+
+impl TraceStep {
+    /// Whether it did not come to a finding, through no fault of the request's.
+    pub(super) fn failed(&self) -> bool {
+        matches!(self.reason, Some(Reason::Error | Reason::Deadline))
+    }
+}
+
+impl Decision {
+    /// Whether something inside postward was broken or too slow, so that the mail passed unchecked.
+    pub fn failed_open(&self) -> bool {
+        self.trace.iter().any(|step| step.mode == Mode::Enforce && step.failed())
+    }
+
+    pub(super) fn with_header(mut self, header: Option<Header>) -> Self {
+        if let (Action::Dunno, Some(header)) = (&self.action, header) {
+            self.action = Action::Prepend(header);
+        }
+        self
+    }
+}
+
+/// A decision in the making.
+#[derive(Debug, Default)]
+pub(super) struct Course {
+    trace: Vec<TraceStep>,
+    action: Option<Action>,
+    suspect: bool,
+    skip: Vec<String>,
+    delayed: Option<Duration>,
+    running: Option<(&'static str, Mode, Instant)>,
+}
+
+impl Course {
+    /// Whether a step found the request suspect.
+    pub(super) fn suspect(&self) -> bool {
+        self.suspect
+    }
+
+    /// Whether a step said that this check is to be left out.
+    pub(super) fn skips(&self, check: &str) -> bool {
+        self.skip.iter().any(|skipped| skipped == check)
+    }
+
+    /// For how long the recipient was delayed, if it passes after a delay.
+    pub(super) fn delayed(&self) -> Option<Duration> {
+        self.delayed.filter(|_| self.action.is_none())
+    }
+
+    /// The request is not checked at all.
+    pub(super) fn exempt(&mut self, reason: Reason, evidence: &str) {
+        self.begin("exempt", Mode::Enforce);
+        self.end(&Finding::new(reason, evidence), Some(Consequence::Allow));
+    }
+
+    /// A check is asked.
+    pub(super) fn begin(&mut self, check: &'static str, mode: Mode) {
+        self.running = Some((check, mode, Instant::now()));
+    }
+
+    /// The check that was asked has answered: breaks when the decision is made.
+    pub(super) fn take(&mut self, finding: Finding, consequence: Option<Consequence>) -> ControlFlow<()> {
+        let mode = self.end(&finding, consequence);
+        if mode == Mode::Observe {
+            return ControlFlow::Continue(());
+        }
+        self.delayed = finding.delayed.or(self.delayed);
+        match consequence {
+            None | Some(Consequence::Ignore) => ControlFlow::Continue(()),
+            Some(Consequence::Suspect) => {
+                self.suspect = true;
+                ControlFlow::Continue(())
+            }
+            Some(Consequence::Skip) => {
+                self.skip.extend(finding.skip);
+                ControlFlow::Continue(())
+            }
+            Some(Consequence::Reject) => self.answer(Action::refuse(&finding.text)),
+            Some(Consequence::Defer) => self.answer(Action::defer(&finding.text)),
+            Some(Consequence::Allow) => ControlFlow::Break(()),
+        }
+    }
+
+    /// The checks did not come to an end; whatever they were about to find counts against nobody. That changes the answer, even
+    /// if it was an observed step that took so long.
+    pub(super) fn fail(&mut self, reason: Reason, evidence: &str) {
+        self.running.get_or_insert(("chain", Mode::Enforce, Instant::now())).1 = Mode::Enforce;
+        self.end(&Finding::new(reason, evidence), Some(Consequence::Ignore));
+    }
+
+    /// The decision. A refusal or deferral is the last enforced step's; a recipient who passes does so because of the last
+    /// step that had anything to say.
+    pub(super) fn into_decision(self) -> Decision {
+        let last = self.trace.iter().rev().find(|step| step.mode == Mode::Enforce && step.reason.is_some());
+        let (check, reason) = (last.map(|step| step.check), last.and_then(|step| step.reason));
+        Decision { action: self.action.unwrap_or(Action::Dunno), check, reason, trace: self.trace }
+    }
+
+    fn answer(&mut self, action: Action) -> ControlFlow<()> {
+        self.action = Some(action);
+        ControlFlow::Break(())
+    }
+
+    fn end(&mut self, finding: &Finding, consequence: Option<Consequence>) -> Mode {
+        let Some((check, mode, started)) = self.running.take() else { return Mode::Off };
+        self.trace.push(TraceStep {
+            check,
+            mode,
+            reason: finding.reason,
+            consequence,
+            evidence: finding.evidence.clone(),
+            elapsed_us: u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
+        });
+        mode
+    }
+}

@@ -1,0 +1,61 @@
+//! The header that tells the recipient of a delay.
+//!
+//! Postfix prepends a header for every request that is answered with `PREPEND`, but a message with ten recipients should
+//! have it once: the first recipient of an instance that is worth a header gets it, and gets it again if Postfix repeats
+//! the request; the others get DUNNO.
+
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use moka::sync::Cache;
+
+use super::decision::Course;
+use crate::clock::Timestamp;
+use crate::mail::Mailbox;
+use crate::protocol::{Header, Request};
+
+/// Transactions that are remembered: more than any Postfix has open at once.
+const MAX_INSTANCES: u64 = 10_000;
+
+/// How long a transaction is remembered: longer than any Postfix keeps one open.
+const MAX_TRANSACTION: Duration = Duration::from_secs(3600);
+
+/// Which recipient of which transaction has got which header.
+pub(super) struct Headers {
+    given: Cache<String, (Mailbox, Header)>,
+    host: String,
+}
+
+impl Default for Headers {
+    fn default() -> Self {
+        Self {
+            given: Cache::builder().max_capacity(MAX_INSTANCES).time_to_live(MAX_TRANSACTION).build(),
+            host: host_name(),
+        }
+    }
+}
+
+impl Headers {
+    /// The header for a recipient who passes, if there is one.
+    pub(super) fn of(&self, request: &Request, course: &Course, now: Timestamp) -> Option<Header> {
+        let recipient = request.recipient.as_ref()?;
+        if let Some((receiver, header)) = self.given.get(&request.instance) {
+            return (receiver == *recipient).then_some(header);
+        }
+        let header = self.delayed(course.delayed()?, now);
+        if !request.instance.is_empty() {
+            self.given.insert(request.instance.clone(), (recipient.clone(), header.clone()));
+        }
+        Some(header)
+    }
+
+    fn delayed(&self, delay: Duration, now: Timestamp) -> Header {
+        let (seconds, version, host) = (delay.as_secs(), env!("CARGO_PKG_VERSION"), &self.host);
+        let date = jiff::fmt::rfc2822::to_string(&now.to_zoned(TimeZone::UTC)).unwrap_or_else(|_| now.to_string());
+        Header::new("X-Greylist", &format!("delayed {seconds} seconds by postward-{version} at {host}; {date}"))
+    }
+}
+
+fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}

@@ -1,0 +1,80 @@
+//! The policy file as a whole: settings and chain.
+
+use std::any::Any;
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde_yaml::Value;
+
+use super::header::Headers;
+use super::steps::{Mode, Step};
+use super::{Chain, Link};
+use crate::checks::{Parts, REGISTRY};
+use crate::config::{Config, ConfigError, Draft};
+
+/// A policy that has been found right.
+#[derive(Debug)]
+pub struct Policy {
+    /// The settings outside the chain.
+    pub config: Config,
+    /// The chain, in order.
+    pub steps: Vec<Step>,
+}
+
+/// The policy as it would be written with everything in it.
+#[derive(Debug, Serialize)]
+struct InForce<'a> {
+    #[serde(flatten)]
+    config: &'a Config,
+    chain: Vec<Value>,
+}
+
+impl Policy {
+    /// Reads a policy file.
+    pub fn load(file: &Path) -> Result<Self, ConfigError> {
+        Self::from_draft(Draft::read(file)?)
+    }
+
+    /// Gives a policy file's content its meaning, or tells everything that is wrong with it.
+    pub fn from_draft(mut draft: Draft) -> Result<Self, ConfigError> {
+        let checks: Vec<_> = REGISTRY.iter().map(|check| check.name).collect();
+        let (config, steps) = draft.settings(&checks);
+        let raw_steps = steps.unwrap_or_else(Step::defaults);
+        let mut steps: Vec<Step> = Vec::with_capacity(raw_steps.len());
+        for raw in raw_steps {
+            let path = raw.path.clone();
+            let Some(step) = Step::read(raw, draft.mistakes()) else { continue };
+            if steps.iter().any(|before| before.name == step.name) {
+                // Two of them would share what they remember, and neither would do what it says.
+                draft.mistakes().value(path, format_args!("`{}` stands in the chain already", step.name));
+            }
+            steps.push(step);
+        }
+        draft.finish()?;
+        Ok(Self { config, steps })
+    }
+
+    /// The options of the first step whose options are of this type.
+    pub fn options<T: Any>(&self) -> Option<&T> {
+        self.steps.iter().find_map(|step| (step.options.as_ref() as &dyn Any).downcast_ref())
+    }
+
+    /// Everything in force, defaults filled in.
+    pub fn in_force(&self) -> impl Serialize + '_ {
+        InForce { config: &self.config, chain: self.steps.iter().map(Step::in_force).collect() }
+    }
+
+    /// Puts the chain to work.
+    pub fn chain(&self, parts: &Parts) -> Chain {
+        let links = self.steps.iter().filter(|step| step.mode != Mode::Off);
+        Chain {
+            exempt: self.config.exempt.clone(),
+            deadline: self.config.deadline.0,
+            links: links
+                .map(|step| Link { name: step.name, mode: step.mode, check: step.options.build(parts) })
+                .collect(),
+            headers: Arc::new(Headers::default()),
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! What is checked: one file for each check, with its options and its tests.
+//!
+//! A check says what it found; what that means for the mail is decided by the [`chain`](crate::chain), once for all checks.
+//! Checks never touch sockets, clocks, SQL or each other: time and lists come in the [`Context`], everything else in
+//! [`Parts`]. A new check is one new file and one line in the [`REGISTRY`].
+
+pub mod access;
+pub mod greylist;
+
+use std::any::Any;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Serialize, Serializer};
+use serde_yaml::Value;
+
+use crate::clock::Timestamp;
+use crate::config::Section;
+use crate::lists::Snapshot;
+use crate::protocol::{ProtocolState, Request};
+use crate::store;
+use crate::text;
+
+/// All checks, in the order of the default chain.
+pub const REGISTRY: &[Registration] = &[access::REGISTRATION, greylist::REGISTRATION];
+
+/// How the policy file gets to a check.
+#[derive(Debug)]
+pub struct Registration {
+    /// Its name in the chain, in replies' logs and in `skip=`.
+    pub name: &'static str,
+    /// Reads its options.
+    pub read: fn(&mut Section<'_>) -> Box<dyn Options>,
+}
+
+/// The validated options of a check.
+pub trait Options: Any + fmt::Debug + Send + Sync {
+    /// The options in force, defaults filled in.
+    fn in_force(&self) -> Value;
+
+    /// The check itself, at work with `parts`.
+    fn build(&self, parts: &Parts) -> Box<dyn Check>;
+}
+
+/// What checks work with, beside the request.
+#[derive(Clone)]
+pub struct Parts {
+    /// What greylisting remembers.
+    pub greylist: Arc<dyn store::Greylist>,
+}
+
+/// A request and the world in which it is judged.
+pub struct Context<'a> {
+    /// The question.
+    pub request: &'a Request,
+    /// The access lists as they stand.
+    pub lists: &'a Snapshot,
+    /// The one clock reading for all checks of this request.
+    pub now: Timestamp,
+    /// Whether a check before this one found the request suspect.
+    pub suspect: bool,
+}
+
+/// What a check's work resolves to.
+pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Something that looks at a request.
+pub trait Check: Send + Sync {
+    /// Whether there is anything to look at in this state. Most checks are about recipients.
+    fn applies_to(&self, state: ProtocolState) -> bool {
+        state == ProtocolState::Rcpt
+    }
+
+    /// Looks at the request.
+    fn find<'a>(&'a self, context: &'a Context<'a>) -> Pending<'a, Finding>;
+
+    /// What the administrator wants to follow from a reason of this check.
+    fn consequence(&self, reason: Reason) -> Consequence;
+
+    /// What has to be done now and then, beside requests; answers what was done, if anything.
+    fn maintain(&self, _now: Timestamp) -> Pending<'_, Option<String>> {
+        Box::pin(std::future::ready(None))
+    }
+}
+
+/// What a check found.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Finding {
+    /// `None`: nothing worth a word.
+    pub reason: Option<Reason>,
+    /// What it is based on, for people; cleaned.
+    pub evidence: String,
+    /// What the client is told if it is refused or deferred for it; empty: the usual text.
+    pub text: String,
+    /// Checks that are to be left out for this request.
+    pub skip: Vec<String>,
+    /// For how long the recipient was delayed before it passed.
+    pub delayed: Option<Duration>,
+}
+
+impl Finding {
+    /// Nothing worth a word.
+    pub fn nothing(evidence: &str) -> Self {
+        Self { evidence: text::printable(evidence, MAX_EVIDENCE).into_owned(), ..Self::default() }
+    }
+
+    /// Something, and what it is based on.
+    pub fn new(reason: Reason, evidence: &str) -> Self {
+        Self { reason: Some(reason), ..Self::nothing(evidence) }
+    }
+
+    /// The check could not do its work, which counts against nobody.
+    pub fn error(error: &dyn fmt::Display) -> Self {
+        Self::new(Reason::Error, &error.to_string())
+    }
+}
+
+/// The most octets of evidence that are kept.
+const MAX_EVIDENCE: usize = 300;
+
+macro_rules! words {
+    ($(#[$about:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $word:literal,)* }) => {
+        $(#[$about])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum $name { $($(#[$doc])* $variant,)* }
+
+        impl $name {
+            /// The word for it in logs, metrics and JSON.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word,)* }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+    };
+}
+
+words! {
+    /// Why something was decided: a closed vocabulary, the same in logs, metrics and JSON.
+    Reason {
+        /// The client is in a network that is never checked.
+        ExemptNetwork = "exempt-network",
+        /// The client has logged in or shown a trusted certificate.
+        ExemptAuthenticated = "exempt-authenticated",
+        /// An access list entry lets it through.
+        AccessAllow = "access-allow",
+        /// An access list entry refuses it.
+        AccessDeny = "access-deny",
+        /// An access list entry defers it.
+        AccessDefer = "access-defer",
+        /// An access list entry leaves out some checks.
+        AccessSkip = "access-skip",
+        /// An access list entry finds it suspect.
+        AccessSuspect = "access-suspect",
+        /// The first attempt of its triplet.
+        GreylistNew = "greylist-new",
+        /// Another attempt before the delay is over.
+        GreylistEarly = "greylist-early",
+        /// The first attempt after the delay.
+        GreylistPassed = "greylist-passed",
+        /// The triplet has passed before.
+        GreylistKnown = "greylist-known",
+        /// The client has passed so often that it is not greylisted any more.
+        GreylistClient = "greylist-client",
+        /// The checks did not come to an end in time.
+        Deadline = "deadline",
+        /// Something is broken inside postward.
+        Error = "error",
+    }
+}
+
+words! {
+    /// What follows from a finding.
+    Consequence {
+        /// The recipient is refused for good.
+        Reject = "reject",
+        /// The client is to try again later.
+        Defer = "defer",
+        /// The request is marked; `when: suspect` looks at that.
+        Suspect = "suspect",
+        /// Nothing.
+        Ignore = "ignore",
+        /// The recipient passes at once; no further check is asked.
+        Allow = "allow",
+        /// Some further checks are left out.
+        Skip = "skip",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn evidence_is_clean_and_has_bounds() {
+        let finding = Finding::new(Reason::AccessDeny, &format!("a\n\u{202e}{}", "b".repeat(1000)));
+        assert!(finding.evidence.starts_with("a\\n\\u{202e}b"), "{}", finding.evidence);
+        assert!(finding.evidence.len() <= MAX_EVIDENCE + '…'.len_utf8());
+    }
+}
