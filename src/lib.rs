@@ -45,6 +45,7 @@ pub mod chain;
 pub mod checks;
 pub mod clock;
 pub mod config;
+pub mod daemon;
 pub mod lists;
 pub mod mail;
 pub mod net;

@@ -1,0 +1,145 @@
+//! What runs: listeners, a task for each connection, and what has to be done beside requests.
+//!
+//! The parts are made ready before they are put together: a policy that has been found right, listeners that are bound, a
+//! store that is open. From then on nothing but SIGTERM ends the daemon; a broken policy file, a full disk or a peer that talks
+//! nonsense is reported, and everything else goes on.
+
+mod connection;
+mod listener;
+mod quiet;
+mod registry;
+mod service;
+mod upkeep;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use thiserror::Error;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+
+use self::registry::Registry;
+use self::service::Service;
+use crate::chain::Policy;
+use crate::clock::SystemClock;
+use crate::config::ConfigError;
+use crate::store::StoreError;
+use crate::store::sqlite::Sqlite;
+
+/// How long connections may take to finish what is in flight when the daemon ends.
+const GRACE: Duration = Duration::from_secs(3);
+
+/// How long the start may wait for list sources.
+const FIRST_READING: Duration = Duration::from_secs(1);
+
+/// Why the daemon does not run.
+#[derive(Debug, Error)]
+pub enum ServeError {
+    /// The policy file is wrong.
+    #[error(transparent)]
+    Policy(#[from] ConfigError),
+    /// An endpoint cannot be listened on.
+    #[error("cannot listen on {endpoint}: {cause}")]
+    Listen {
+        /// As in the policy file.
+        endpoint: String,
+        /// Why.
+        cause: String,
+    },
+    /// The database cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The operating system refuses something that everything depends on.
+    #[error("cannot handle signals: {0}")]
+    Signals(std::io::Error),
+}
+
+/// Runs the daemon until SIGTERM or SIGINT.
+pub async fn serve(policy_file: &Path, database: Option<&Path>) -> Result<(), ServeError> {
+    let policy = Policy::load(policy_file)?;
+    let mut signals = Signals::new().map_err(ServeError::Signals)?;
+    let listeners = listener::bind_all(&policy.config.listen, policy.config.socket_mode)?;
+    let state_directory = std::env::var_os("STATE_DIRECTORY").map(PathBuf::from);
+    let database = policy.config.database_path(database, state_directory.as_deref());
+    let store = Arc::new(Sqlite::serve(&database)?);
+
+    let service = Arc::new(Service::new(&policy, store.clone(), Arc::new(SystemClock)));
+    if tokio::time::timeout(FIRST_READING, service.begin()).await.is_err() {
+        tracing::warn!("the list sources are slow to read; until they are, the entries they had last time count");
+        service.want_reload();
+    }
+    let upkeep = tokio::spawn(upkeep::run(service.clone()));
+    let (ending, ended) = watch::channel(false);
+    let registry = Registry::sized_to_descriptors();
+    for listener in &listeners {
+        tokio::spawn(listener.clone().accept(service.clone(), registry.clone(), ended.clone()));
+        tracing::info!(endpoint = %listener.endpoint(), "listening");
+    }
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), database = %database.display(), "ready");
+
+    while let Event::Reload = signals.next().await {
+        reload(&service, policy_file, &policy);
+    }
+    tracing::info!("ending");
+    let _ = ending.send(true);
+    upkeep.abort();
+    registry.closed(GRACE).await;
+    Ok(())
+}
+
+/// Puts a changed policy file in force, or keeps what runs and says why.
+fn reload(service: &Service, file: &Path, running: &Policy) {
+    match Policy::load(file) {
+        Ok(policy) => {
+            for (setting, same) in [
+                ("listen", policy.config.listen == running.config.listen),
+                ("socket_mode", policy.config.socket_mode == running.config.socket_mode),
+                ("database", policy.config.database == running.config.database),
+            ] {
+                if !same {
+                    tracing::warn!("`{setting}` has changed in {}, which needs a restart", file.display());
+                }
+            }
+            service.replace_policy(&policy);
+            tracing::info!("{} is in force", file.display());
+        }
+        Err(error) => tracing::error!("the policy stays as it was: {error}"),
+    }
+    service.want_reload();
+}
+
+/// Resolves when the daemon ends.
+async fn ended(ending: &mut watch::Receiver<bool>) {
+    let _ = ending.wait_for(|ending| *ending).await;
+}
+
+/// What the daemon is told from outside.
+enum Event {
+    Reload,
+    End,
+}
+
+struct Signals {
+    hangup: Signal,
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            hangup: signal(SignalKind::hangup())?,
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) -> Event {
+        tokio::select! {
+            _ = self.terminate.recv() => Event::End,
+            _ = self.interrupt.recv() => Event::End,
+            _ = self.hangup.recv() => Event::Reload,
+        }
+    }
+}

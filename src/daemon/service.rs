@@ -1,0 +1,188 @@
+//! What every connection asks: the chain and the lists as they are now.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::sync::Notify;
+
+use crate::chain::{Chain, Decision, Policy, World};
+use crate::checks::Parts;
+use crate::clock::{Clock, Timestamp};
+use crate::config::ListSettings;
+use crate::lists::{Lists, Refreshed, SourceError, SourceReport, SourcesRead, read_sources};
+use crate::protocol::Request;
+use crate::store::{Entries, Greylist, Remembered, SourceChange};
+
+/// The running parts. What a reload replaces is swapped as a whole: a request in flight keeps what it began with.
+pub(super) struct Service {
+    chain: ArcSwap<Chain>,
+    list_settings: ArcSwap<ListSettings>,
+    lists: Lists,
+    entries: Arc<dyn Entries>,
+    greylist: Arc<Remembered<dyn Greylist>>,
+    /// The revision of the greylist up to which `greylist` may be believed.
+    revision: AtomicU64,
+    clock: Arc<dyn Clock>,
+    reload_wanted: Notify,
+    /// Whether the table has what the sources said when they were last read.
+    sources_in_table: AtomicBool,
+    /// The last generation of the table that was seen.
+    generation: AtomicU64,
+}
+
+impl Service {
+    /// Puts a policy to work with a store.
+    pub(super) fn new<S>(policy: &Policy, store: Arc<S>, clock: Arc<dyn Clock>) -> Self
+    where
+        S: Greylist + Entries + 'static,
+    {
+        let greylist: Arc<Remembered<dyn Greylist>> = Arc::new(Remembered::new(store.clone() as Arc<dyn Greylist>));
+        Self {
+            chain: ArcSwap::from_pointee(policy.chain(&Parts { greylist: greylist.clone() })),
+            list_settings: ArcSwap::from_pointee(policy.config.lists.clone()),
+            lists: Lists::default(),
+            entries: store,
+            greylist,
+            revision: AtomicU64::new(0),
+            clock,
+            reload_wanted: Notify::new(),
+            sources_in_table: AtomicBool::new(false),
+            generation: AtomicU64::new(0),
+        }
+    }
+
+    /// Answers a request in the world as it is now. Until the lists have been read once nobody can be refused or deferred: one
+    /// of their entries might say otherwise.
+    pub(super) async fn answer(&self, request: &Request) -> Decision {
+        let chain = self.chain.load_full();
+        match self.lists.current() {
+            Some(lists) => chain.answer(request, &World { lists, now: self.clock.now() }).await,
+            None => chain.answer_unchecked(request, "the access lists could not be read yet"),
+        }
+    }
+
+    /// Puts another policy in force.
+    pub(super) fn replace_policy(&self, policy: &Policy) {
+        let chain = policy.chain(&Parts { greylist: self.greylist.clone() });
+        self.chain.store(Arc::new(chain.succeeding(&self.chain.load())));
+        self.list_settings.store(Arc::new(policy.config.lists.clone()));
+        self.greylist.forget_answers();
+    }
+
+    /// Asks for the sources to be read again soon.
+    pub(super) fn want_reload(&self) {
+        self.reload_wanted.notify_one();
+    }
+
+    /// Resolves when the sources are to be read again before their time.
+    pub(super) async fn reload_wanted(&self) {
+        self.reload_wanted.notified().await;
+    }
+
+    /// Looks at the database for the first time, so that nothing that is learnt from now on has to be forgotten at the second.
+    pub(super) async fn begin(&self) {
+        self.follow_revision().await;
+        self.reload_lists().await;
+    }
+
+    /// Reads the sources into the table, and the table into memory.
+    pub(super) async fn reload_lists(&self) {
+        let settings = self.list_settings.load_full();
+        let read = read_sources(&settings.sources, self.entries.as_ref()).await;
+        log_sources(&read);
+        self.sources_in_table.store(reached_table(&read), Ordering::Relaxed);
+        self.follow_table().await;
+    }
+
+    /// Notices what other processes have changed in the database.
+    pub(super) async fn follow_changes(&self) {
+        let table_is_there = self.follow_table().await;
+        if table_is_there && !self.sources_in_table.load(Ordering::Relaxed) {
+            self.want_reload();
+        }
+        self.follow_revision().await;
+    }
+
+    /// The time.
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// How often sources are read again.
+    pub(super) fn refresh_period(&self) -> Duration {
+        self.list_settings.load().refresh.0
+    }
+
+    /// Forgets what has lapsed.
+    pub(super) async fn forget_lapsed(&self) {
+        let now = self.now();
+        self.chain.load_full().maintain(now).await;
+        if let Ok(entries @ 1..) = self.entries.remove_expired(now).await {
+            tracing::info!(entries, "removed expired list entries");
+        }
+    }
+
+    async fn follow_revision(&self) {
+        if let Ok(revision) = self.greylist.revision().await
+            && self.revision.swap(revision, Ordering::Relaxed) != revision
+        {
+            self.greylist.forget_answers();
+        }
+    }
+
+    /// Brings the lists in force up to the table; answers whether it could be read.
+    async fn follow_table(&self) -> bool {
+        match self.lists.refresh_if_changed(self.entries.as_ref()).await {
+            Ok(Refreshed::Unchanged) => {}
+            Ok(Refreshed::Swapped(generation)) => {
+                // They only grow: this is not the table that the sources were read into.
+                if generation < self.generation.swap(generation, Ordering::Relaxed) {
+                    self.sources_in_table.store(false, Ordering::Relaxed);
+                }
+                self.log_lists(generation);
+            }
+            Err(error) => {
+                tracing::debug!("{error}"); // the store itself tells what is wrong with it
+                return false;
+            }
+        }
+        true
+    }
+
+    fn log_lists(&self, generation: u64) {
+        let Some(lists) = self.lists.current() else { return };
+        tracing::info!(entries = lists.len(), generation, "access lists in force");
+        let rejected = lists.rejected();
+        for (id, error) in &rejected.first {
+            tracing::warn!("list entry {id} counts for nothing: {error}");
+        }
+        if rejected.count > rejected.first.len() as u64 {
+            tracing::warn!("and {} more list entries", rejected.count - rejected.first.len() as u64);
+        }
+    }
+}
+
+fn reached_table(read: &SourcesRead) -> bool {
+    let missed = |report: &SourceReport| matches!(report.outcome, Err(SourceError::Store(_)));
+    read.removed.is_ok() && !read.sources.iter().any(missed)
+}
+
+fn log_sources(read: &SourcesRead) {
+    for report in &read.sources {
+        let source = report.name.as_str();
+        match &report.outcome {
+            Ok(read) if read.change == (SourceChange { kept: read.change.kept, ..SourceChange::default() }) => {}
+            Ok(read) => {
+                let SourceChange { added, removed, kept } = read.change;
+                tracing::info!(source, added, removed, kept, "list source read");
+                read.notes.iter().for_each(|note| tracing::info!(source, "{note}"));
+            }
+            Err(error) => tracing::warn!(source, "its last good entries stay: {error}"),
+        }
+    }
+    if let Ok(removed @ 1..) = read.removed {
+        tracing::info!(removed, "removed the entries of list sources that are configured no more");
+    }
+}

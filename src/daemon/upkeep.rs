@@ -1,0 +1,179 @@
+//! What has to be done beside requests, at its time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
+
+use super::service::Service;
+use crate::clock::{Timestamp, elapsed};
+
+/// How often other processes' changes are looked for.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// How often lapsed things are forgotten.
+const PURGE: Duration = Duration::from_secs(60);
+
+/// How long nothing is forgotten after a start or a jump of the wall clock.
+const TRUST_AFTER: Duration = Duration::from_secs(10 * 60);
+
+/// How far the wall clock may run apart from the monotonic one between two looks.
+const JUMP: Duration = Duration::from_secs(60);
+
+/// Runs until it is aborted. A panic is a bug, and must not mean that changes are never noticed again.
+pub(super) async fn run(service: Arc<Service>) {
+    loop {
+        let mut running = JoinSet::new();
+        running.spawn(keep_up(service.clone()));
+        running.join_next().await;
+        tracing::error!("what is done beside requests was broken off: this is a bug in postward; it begins anew");
+        sleep(LOOK).await;
+    }
+}
+
+/// What one part waits for holds up none of the others.
+async fn keep_up(service: Arc<Service>) {
+    tokio::join!(follow_changes(&service), read_sources(&service), forget_lapsed(&service));
+}
+
+async fn follow_changes(service: &Service) {
+    let mut look = ticking(LOOK);
+    loop {
+        look.tick().await;
+        service.follow_changes().await;
+    }
+}
+
+/// A reload that comes while sources are being read leads to one more reading, however many there were.
+async fn read_sources(service: &Service) {
+    loop {
+        let _ = timeout(service.refresh_period(), service.reload_wanted()).await;
+        service.reload_lists().await;
+    }
+}
+
+async fn forget_lapsed(service: &Service) {
+    let mut purge = ticking(PURGE);
+    let mut watch = ClockWatch::new(service.now(), Instant::now());
+    loop {
+        purge.tick().await;
+        if watch.trusts(service.now(), Instant::now()) {
+            service.forget_lapsed().await;
+        }
+    }
+}
+
+fn ticking(period: Duration) -> tokio::time::Interval {
+    let mut ticks = interval(period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
+}
+
+/// Whether the wall clock can be believed when it says that something is old.
+///
+/// A machine may start with a clock that is years ahead, and have it corrected a minute later. Nothing is lost by
+/// forgetting late; everything by forgetting too early.
+struct ClockWatch {
+    wall: Timestamp,
+    monotonic: Instant,
+    doubted: Instant,
+}
+
+impl ClockWatch {
+    fn new(wall: Timestamp, monotonic: Instant) -> Self {
+        Self { wall, monotonic, doubted: monotonic }
+    }
+
+    /// To be asked regularly: compares how far the two clocks went since the last time.
+    fn trusts(&mut self, wall: Timestamp, monotonic: Instant) -> bool {
+        let expected = monotonic - self.monotonic;
+        let apart = elapsed(self.wall, wall).map_or(Duration::MAX, |went| went.abs_diff(expected));
+        if apart > JUMP {
+            self.doubted = monotonic;
+        }
+        (self.wall, self.monotonic) = (wall, monotonic);
+        monotonic - self.doubted >= TRUST_AFTER
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chain::Policy;
+    use crate::clock::{Clock, earlier, later};
+    use crate::config::Draft;
+    use crate::store::sqlite::Sqlite;
+    use crate::store::{Entries, EntryRecord, Greylist, Selection, Triplet};
+
+    /// Goes with tokio's clock, which a test turns.
+    struct Turned(Instant);
+
+    impl Clock for Turned {
+        fn now(&self) -> Timestamp {
+            later(long_ago(), Duration::from_secs(365 * 86_400) + self.0.elapsed())
+        }
+    }
+
+    fn long_ago() -> Timestamp {
+        Timestamp::UNIX_EPOCH
+    }
+
+    /// How many triplets and entries there are.
+    async fn kept(store: &Sqlite) -> (usize, usize) {
+        let triplets = store.triplets(&Selection::default(), 9).await.unwrap();
+        let mut entries = store.entries();
+        let mut count = 0;
+        while let Some(Ok(batch)) = entries.recv().await {
+            count += batch.len();
+        }
+        (triplets.len(), count)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_has_lapsed_is_forgotten_when_the_clock_has_been_right_for_a_while() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Arc::new(Sqlite::serve(&directory.path().join("postward.db")).unwrap());
+        let triplet = Triplet { client: "192.0.2.0/24".into(), sender: "a".into(), recipient: "b".into() };
+        store.admit(&triplet, "192.0.2.0/24", long_ago()).await.unwrap();
+        let expired = EntryRecord {
+            action: "deny".into(),
+            sender: Some("a@b".into()),
+            expires: Some(long_ago()),
+            ..EntryRecord::default()
+        };
+        store.add_entry(expired, false).await.unwrap();
+        let policy = Policy::from_draft(Draft::parse("policy.yaml".as_ref(), String::new()).unwrap()).unwrap();
+        let service = Arc::new(Service::new(&policy, Arc::clone(&store), Arc::new(Turned(Instant::now()))));
+        let upkeep = tokio::spawn(async move { forget_lapsed(&service).await });
+        tokio::time::sleep(TRUST_AFTER - PURGE / 2).await;
+        assert_eq!(kept(&store).await, (1, 1));
+        for _ in 0..1000 {
+            tokio::time::sleep(PURGE).await;
+            if kept(&store).await == (0, 0) {
+                upkeep.abort();
+                return;
+            }
+        }
+        panic!("left: {:?}", kept(&store).await);
+    }
+
+    #[test]
+    fn nothing_is_forgotten_within_ten_minutes_of_a_start_or_a_jump() {
+        const YEAR: Duration = Duration::from_secs(365 * 86_400);
+        let (mut wall, mut monotonic) = (Timestamp::UNIX_EPOCH, Instant::now());
+        let mut watch = ClockWatch::new(wall, monotonic);
+        let mut minutes_until_trusted = |wall: &mut Timestamp, jump: fn(Timestamp, Duration) -> Timestamp, by| {
+            *wall = jump(*wall, by);
+            (1..).find(|_| {
+                *wall = later(*wall, PURGE);
+                monotonic += PURGE;
+                watch.trusts(*wall, monotonic)
+            })
+        };
+        assert_eq!(minutes_until_trusted(&mut wall, later, Duration::ZERO), Some(10), "after the start");
+        assert_eq!(minutes_until_trusted(&mut wall, later, Duration::from_secs(20)), Some(1), "a small correction");
+        assert_eq!(minutes_until_trusted(&mut wall, later, 10 * YEAR), Some(11), "a jump forward");
+        assert_eq!(minutes_until_trusted(&mut wall, earlier, 10 * YEAR), Some(11), "and back again");
+    }
+}
