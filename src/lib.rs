@@ -43,6 +43,7 @@
 pub mod batv;
 pub mod chain;
 pub mod checks;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod daemon;

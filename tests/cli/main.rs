@@ -1,0 +1,20 @@
+//! The command line as a person meets it.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says what is wrong by panicking")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod desk;
+
+mod changing_entries;
+mod check;
+mod config;
+mod correcting_greylist;
+mod database;
+mod greylist;
+mod help;
+mod importing;
+mod list;
+mod sources;
+mod terminal;

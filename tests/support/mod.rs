@@ -1,0 +1,19 @@
+//! What black-box tests share: the real daemon, its clock, and processes that cannot outlive a test.
+//!
+//! A test binary takes it in by `#[path = "../support/mod.rs"] mod support;` (or `mod support;` beside it).
+
+#![allow(dead_code, unused_imports, reason = "each test binary uses its own part")]
+
+mod clock;
+mod endpoint;
+mod postward;
+mod process;
+mod tools;
+mod wait;
+
+pub(crate) use clock::FakeClock;
+pub(crate) use endpoint::{Endpoint, Transport, free_port};
+pub(crate) use postward::{GREYLIST, Postward};
+pub(crate) use process::Tied;
+pub(crate) use tools::Tools;
+pub(crate) use wait::{eventually, until};
