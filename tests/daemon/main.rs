@@ -1,0 +1,20 @@
+//! The running daemon, as Postfix and strangers meet it.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says what is wrong by panicking")]
+#![allow(clippy::indexing_slicing, reason = "and an index out of bounds says it too")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod peer;
+mod reply;
+mod ways;
+
+mod bad_input;
+mod descriptors;
+mod dialogues;
+mod life;
+mod log;
+mod sockets;
+mod store_trouble;
+mod streams;
