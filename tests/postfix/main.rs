@@ -1,0 +1,15 @@
+//! postward behind a real Postfix: what a sender sees, and what arrives.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says what is wrong by panicking")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod instance;
+mod smtp;
+mod stub;
+
+mod greylisting;
+mod harness;
+mod interruptions;
+mod lists;
