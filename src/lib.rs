@@ -19,7 +19,10 @@
 //! |---|---|
 //! | [`clock`] [`text`] [`net`] [`mail`] | time as a parameter, strangers' text, networks, addresses: they import nothing |
 //! | [`protocol`] | what Postfix says and hears |
+//! | [`dns`] | whom we ask: what names and addresses have, and whether an answer was to be had |
 //! | [`store`] | what we remember: traits in the words of those who ask, and the engine behind them |
+//! | [`dns`] | what the DNS says, or that it could not be asked |
+//! | [`spf`] | what a sender's domain says about a client (RFC 7208) |
 //! | [`batv`] | what machines put into addresses, and how to take it out |
 //! | [`lists`] | whom we know: patterns, entries, the compiled snapshot, the files they come from |
 //! | [`config`] | what a person writes, and everything that is wrong with it; it knows no check |
@@ -47,6 +50,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod daemon;
+pub mod dns;
 pub mod lists;
 pub mod mail;
 pub mod net;

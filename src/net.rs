@@ -1,9 +1,13 @@
 //! Addresses and networks of clients.
 
+mod public;
+
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 use thiserror::Error;
+
+pub use self::public::is_public;
 
 /// Why a text is no network.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]

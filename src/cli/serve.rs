@@ -4,7 +4,10 @@ use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{Layer as _, fmt, registry};
 
 use super::{Common, Failure};
 use crate::daemon;
@@ -16,7 +19,7 @@ pub(super) struct ServeArgs {
     log_format: LogFormat,
     /// The least important messages to log: error, warn, info or debug [env: POSTWARD_LOG]
     #[arg(long, default_value = "info", value_name = "LEVEL", env = "POSTWARD_LOG", hide_env = true)]
-    log_level: EnvFilter,
+    log_level: LevelFilter,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -37,15 +40,39 @@ impl ServeArgs {
     /// on the same stderr would panic.
     fn start_logging(self) {
         let coloured = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        let subscriber = tracing_subscriber::fmt()
-            .with_writer(std::io::stderr)
-            .with_env_filter(self.log_level)
-            .with_target(false)
-            .log_internal_errors(false)
-            .with_ansi(coloured);
+        let only_ours = only_ours(self.log_level);
+        let layer =
+            fmt::layer().with_writer(std::io::stderr).with_target(false).log_internal_errors(false).with_ansi(coloured);
         match self.log_format {
-            LogFormat::Human => subscriber.init(),
-            LogFormat::Json => subscriber.json().flatten_event(true).init(),
+            LogFormat::Human => registry().with(layer.with_filter(only_ours)).init(),
+            LogFormat::Json => registry().with(layer.json().flatten_event(true).with_filter(only_ours)).init(),
         }
+    }
+}
+
+/// hickory logs the names that it asks for, strangers' and those of blocklists' zones, which may hold a secret key.
+fn only_ours(level: LevelFilter) -> Targets {
+    Targets::new().with_target(env!("CARGO_PKG_NAME"), level)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{File, read_to_string};
+
+    use super::*;
+
+    #[test]
+    fn names_that_are_looked_up_are_never_logged() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let writer = File::create(file.path()).unwrap();
+        let layer = fmt::layer().with_writer(writer).with_filter(only_ours(LevelFilter::TRACE));
+        tracing::subscriber::with_default(registry().with(layer), || {
+            tracing::error!(target: "hickory_net", "a secret");
+            tracing::error!(target: "hickory_resolver::name_server_pool", "a secret");
+            tracing::error!(target: "hickory_proto::rr", "a secret");
+            tracing::trace!("ours");
+        });
+        let log = read_to_string(file.path()).unwrap();
+        assert!(log.contains("ours") && !log.contains("secret"), "{log}");
     }
 }
