@@ -55,5 +55,6 @@ pub mod lists;
 pub mod mail;
 pub mod net;
 pub mod protocol;
+pub mod spf;
 pub mod store;
 pub mod text;
