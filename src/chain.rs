@@ -1,6 +1,6 @@
 //! What decides: the steps of the chain, in order, until one of them answers.
 //!
-//! A check finds something ([`Finding`](crate::checks::Finding)); its options name the consequence; what a consequence does to the answer stands here and
+//! A check finds something ([`Finding`]); its options name the consequence; what a consequence does to the answer stands here and
 //! nowhere else, and so do observe mode, the deadline, failing open and the log line. Whatever goes wrong, the answer is DUNNO.
 
 mod decision;
@@ -40,6 +40,8 @@ pub struct Chain {
     exempt: Exempt,
     deadline: Duration,
     links: Vec<Link>,
+    /// Who says so, in Authentication-Results headers (RFC 8601 section 2.5); empty: there are none.
+    authserv_id: String,
     headers: Arc<Headers>,
 }
 
@@ -88,8 +90,18 @@ impl Chain {
         if tokio::time::timeout(self.deadline, checks).await.is_err() {
             course.fail(Reason::Deadline, &format!("no answer within {:?}", self.deadline));
         }
-        let header = self.headers.of(request, &course, world.now);
+        let header = self.headers.of(request, &course, &self.authserv_id, world.now);
         course.into_decision().with_header(header)
+    }
+
+    /// Resolves when all checks have found out what they need to know before their first request, or at the deadline.
+    pub async fn ready(&self) {
+        let checks = async {
+            for link in &self.links {
+                link.check.ready().await;
+            }
+        };
+        let _ = tokio::time::timeout(self.deadline, checks).await;
     }
 
     /// What the checks do beside requests: forgetting what has lapsed.
@@ -102,16 +114,33 @@ impl Chain {
     }
 
     async fn run(&self, request: &Request, world: &World, course: &mut Course) {
-        for link in &self.links {
+        let end = tokio::time::Instant::now() + self.deadline;
+        for (position, link) in self.links.iter().enumerate() {
             if !link.check.applies_to(request.protocol_state) || course.skips(link.name) {
                 continue;
             }
             course.begin(link.name, link.mode);
-            let context = Context { request, lists: &world.lists, now: world.now, suspect: course.suspect() };
-            let finding = match unless_panicking(async { link.check.find(&context).await }).await {
-                Ok(finding) => finding,
-                Err(Panicked) if link.mode == Mode::Observe => Finding::error(&BUG),
-                Err(Panicked) => return course.fail(Reason::Error, BUG),
+            let context = Context {
+                request,
+                lists: &world.lists,
+                now: world.now,
+                suspect: course.suspect(),
+                trusted: course.trusted(),
+                vouched_by: course.vouched_by(),
+            };
+            // Clients choose the names that are looked up. One whose names are slow must not use up the time of the checks that
+            // follow, or it could switch them off.
+            let left = end.saturating_duration_since(tokio::time::Instant::now());
+            let time = if position + 1 == self.links.len() { left } else { left / 2 };
+            let check = unless_panicking(async { link.check.find(&context).await });
+            let finding = match tokio::time::timeout(time, check).await {
+                Ok(Ok(finding)) => finding,
+                Ok(Err(Panicked)) if link.mode == Mode::Observe => Finding::error(&BUG),
+                Ok(Err(Panicked)) => return course.fail(Reason::Error, BUG),
+                Err(_) => {
+                    course.fail(Reason::Deadline, &format!("no answer within {time:?}"));
+                    continue;
+                }
             };
             let consequence = finding.reason.map(|reason| link.check.consequence(reason));
             if course.take(finding, consequence).is_break() {

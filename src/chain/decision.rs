@@ -66,7 +66,10 @@ pub(super) struct Course {
     trace: Vec<TraceStep>,
     action: Option<Action>,
     suspect: bool,
+    trusted: bool,
+    vouched_by: Option<String>,
     skip: Vec<String>,
+    results: Vec<String>,
     delayed: Option<Duration>,
     running: Option<(&'static str, Mode, Instant)>,
 }
@@ -77,14 +80,34 @@ impl Course {
         self.suspect
     }
 
+    /// Whether a step found the request to be trusted.
+    pub(super) fn trusted(&self) -> bool {
+        self.trusted
+    }
+
+    /// The domain that vouches for the client.
+    pub(super) fn vouched_by(&self) -> Option<&str> {
+        self.vouched_by.as_deref()
+    }
+
+    /// Whether the recipient passes.
+    pub(super) fn passes(&self) -> bool {
+        self.action.is_none()
+    }
+
+    /// What is told in an Authentication-Results header.
+    pub(super) fn results(&self) -> &[String] {
+        &self.results
+    }
+
     /// Whether a step said that this check is to be left out.
     pub(super) fn skips(&self, check: &str) -> bool {
         self.skip.iter().any(|skipped| skipped == check)
     }
 
-    /// For how long the recipient was delayed, if it passes after a delay.
+    /// For how long the recipient was delayed.
     pub(super) fn delayed(&self) -> Option<Duration> {
-        self.delayed.filter(|_| self.action.is_none())
+        self.delayed
     }
 
     /// The request is not checked at all.
@@ -105,17 +128,25 @@ impl Course {
             return ControlFlow::Continue(());
         }
         self.delayed = finding.delayed.or(self.delayed);
+        self.vouched_by = finding.vouched_by.or(self.vouched_by.take());
+        self.results.extend(finding.result);
         match consequence {
             None | Some(Consequence::Ignore) => ControlFlow::Continue(()),
             Some(Consequence::Suspect) => {
                 self.suspect = true;
                 ControlFlow::Continue(())
             }
+            Some(Consequence::Trust) => {
+                self.trusted = true;
+                ControlFlow::Continue(())
+            }
             Some(Consequence::Skip) => {
                 self.skip.extend(finding.skip);
                 ControlFlow::Continue(())
             }
-            Some(Consequence::Reject) => self.answer(Action::refuse(&finding.text)),
+            Some(Consequence::Reject) => {
+                self.answer(Action::refuse_with(finding.status.unwrap_or("5.7.1"), &finding.text))
+            }
             Some(Consequence::Defer) => self.answer(Action::defer(&finding.text)),
             Some(Consequence::Allow) => ControlFlow::Break(()),
         }

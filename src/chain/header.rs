@@ -1,4 +1,4 @@
-//! The header that tells the recipient of a delay.
+//! The header that tells the recipient what was found.
 //!
 //! Postfix prepends a header for every request that is answered with `PREPEND`, but a message with ten recipients should
 //! have it once: the first recipient of an instance that is worth a header gets it, and gets it again if Postfix repeats
@@ -36,13 +36,16 @@ impl Default for Headers {
 }
 
 impl Headers {
-    /// The header for a recipient who passes, if there is one.
-    pub(super) fn of(&self, request: &Request, course: &Course, now: Timestamp) -> Option<Header> {
-        let recipient = request.recipient.as_ref()?;
+    /// The header for a recipient who passes, if there is one. Without an `authserv_id` it tells of a delay only.
+    pub(super) fn of(&self, request: &Request, course: &Course, authserv_id: &str, now: Timestamp) -> Option<Header> {
+        let recipient = request.recipient.as_ref().filter(|_| course.passes())?;
         if let Some((receiver, header)) = self.given.get(&request.instance) {
             return (receiver == *recipient).then_some(header);
         }
-        let header = self.delayed(course.delayed()?, now);
+        let header = match authserv_id {
+            "" => self.delayed(course.delayed()?, now),
+            authserv_id => authentication_results(authserv_id, course)?,
+        };
         if !request.instance.is_empty() {
             self.given.insert(request.instance.clone(), (recipient.clone(), header.clone()));
         }
@@ -54,6 +57,14 @@ impl Headers {
         let date = jiff::fmt::rfc2822::to_string(&now.to_zoned(TimeZone::UTC)).unwrap_or_else(|_| now.to_string());
         Header::new("X-Greylist", &format!("delayed {seconds} seconds by postward-{version} at {host}; {date}"))
     }
+}
+
+/// What was really evaluated, and nothing else (RFC 8601 section 2.2); `None` if nothing was.
+fn authentication_results(authserv_id: &str, course: &Course) -> Option<Header> {
+    let delayed = course.delayed().map(|delay| format!("x-greylist=pass (delayed {} s)", delay.as_secs()));
+    let results: Vec<&str> = course.results().iter().map(String::as_str).chain(delayed.as_deref()).collect();
+    (!results.is_empty())
+        .then(|| Header::new("Authentication-Results", &format!("{authserv_id}; {}", results.join("; "))))
 }
 
 fn host_name() -> String {

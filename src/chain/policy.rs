@@ -12,6 +12,7 @@ use super::steps::{Mode, Step};
 use super::{Chain, Link};
 use crate::checks::{Parts, REGISTRY};
 use crate::config::{Config, ConfigError, Draft};
+use crate::dns::{Dns, Nobody, Resolver};
 
 /// A policy that has been found right.
 #[derive(Debug)]
@@ -65,6 +66,18 @@ impl Policy {
         InForce { config: &self.config, chain: self.steps.iter().map(Step::in_force).collect() }
     }
 
+    /// Whom to ask about names. Without DNS servers the daemon does what it can do without them.
+    pub fn dns(&self) -> Arc<dyn Dns> {
+        let settings = &self.config.dns;
+        match Resolver::new(&settings.addresses(), settings.timeout.0) {
+            Ok(resolver) => Arc::new(resolver),
+            Err(error) => {
+                tracing::error!("checks that need the DNS find nothing: {error}");
+                Arc::new(Nobody::because(error.to_string()))
+            }
+        }
+    }
+
     /// Puts the chain to work.
     pub fn chain(&self, parts: &Parts) -> Chain {
         let links = self.steps.iter().filter(|step| step.mode != Mode::Off);
@@ -74,6 +87,7 @@ impl Policy {
             links: links
                 .map(|step| Link { name: step.name, mode: step.mode, check: step.options.build(parts) })
                 .collect(),
+            authserv_id: self.config.authserv_id.clone(),
             headers: Arc::new(Headers::default()),
         }
     }

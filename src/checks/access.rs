@@ -100,7 +100,14 @@ mod tests {
         attributes.set_first(Attribute::Recipient, "bob@example.net".into());
         let request = Request::from_attributes(attributes).unwrap();
         let lists = lists.finish().unwrap();
-        let context = Context { request: &request, lists: &lists, now: Timestamp::UNIX_EPOCH, suspect: false };
+        let context = Context {
+            request: &request,
+            lists: &lists,
+            now: Timestamp::UNIX_EPOCH,
+            suspect: false,
+            trusted: false,
+            vouched_by: None,
+        };
         Access {}.find(&context).await
     }
 

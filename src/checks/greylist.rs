@@ -16,6 +16,7 @@ use super::{Check, Consequence, Context, Finding, Options, Parts, Pending, Reaso
 use crate::batv;
 use crate::clock::{self, Timestamp};
 use crate::config::{Period, Section};
+use crate::dns::hosts::is_generic;
 use crate::net;
 use crate::protocol::Request;
 use crate::store::{self, Attempt, Retention, Sighting, Standing, Triplet};
@@ -80,6 +81,10 @@ impl FromStr for When {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Identity {
+    /// The domain that SPF says both may write for: a provider's whole pool is one sender.
+    Spf,
+    /// The organisation that their confirmed names are in, unless these look like names of lines.
+    Rdns,
     /// Their network.
     Network,
 }
@@ -89,8 +94,10 @@ impl FromStr for Identity {
 
     fn from_str(text: &str) -> Result<Self, String> {
         match text {
+            "spf" => Ok(Self::Spf),
+            "rdns" => Ok(Self::Rdns),
             "network" => Ok(Self::Network),
-            _ => Err(format!("`{text}` is no identity: network is")),
+            _ => Err(format!("`{text}` is no identity: spf, rdns and network are")),
         }
     }
 }
@@ -102,7 +109,7 @@ impl Default for GreylistOptions {
             delay: Period::seconds(5 * 60),
             retry_window: Period::days(2),
             max_age: Period::days(35),
-            identity: vec![Identity::Network],
+            identity: vec![Identity::Spf, Identity::Rdns, Identity::Network],
             ipv4_prefix: 24,
             ipv6_prefix: 64,
             allow_client_after: 5,
@@ -214,7 +221,10 @@ impl GreylistCheck {
         if self.options.when == When::Suspect && !context.suspect {
             return Finding::nothing("not suspect");
         }
-        let Some(attempt) = self.attempt(context.request) else {
+        if context.trusted {
+            return Finding::new(Reason::GreylistTrusted, "a check before trusts it");
+        }
+        let Some(attempt) = self.attempt(context) else {
             return Finding::nothing("no client address or recipient");
         };
         match self.store.record_attempt(&attempt, &self.retention, context.now).await {
@@ -223,9 +233,18 @@ impl GreylistCheck {
         }
     }
 
-    fn attempt(&self, request: &Request) -> Option<Attempt> {
+    fn attempt(&self, context: &Context<'_>) -> Option<Attempt> {
+        let request = context.request;
         let network = self.options.network(request.client_address?);
-        let identities = self.options.identity.iter().map(|Identity::Network| network.clone()).collect();
+        let identity = |identity: &Identity| match identity {
+            Identity::Spf => context.vouched_by.map(|domain| format!("spf:{domain}")),
+            Identity::Rdns => organisation(request).map(|domain| format!("host:{domain}")),
+            Identity::Network => Some(network.clone()),
+        };
+        let mut identities: Vec<_> = self.options.identity.iter().filter_map(identity).map(bounded).collect();
+        if identities.is_empty() {
+            identities.push(network.clone());
+        }
         Some(Attempt {
             identities,
             network,
@@ -280,6 +299,16 @@ impl GreylistCheck {
     }
 }
 
+/// The registrable domain of the client's name (publicsuffix.org). Names of lines stand for a provider's customers, who have
+/// nothing in common.
+fn organisation(request: &Request) -> Option<&str> {
+    let name = request.client_name.as_deref()?;
+    if is_generic(name, request.client_address?) {
+        return None;
+    }
+    psl::domain_str(name)
+}
+
 /// What a sighting means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Judgement {
@@ -316,6 +345,9 @@ fn bounded(mut key: String) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::checks::tests as testing;
+    use crate::lists::Snapshot;
+    use crate::mail::Mailbox;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(1_800_000_000 + second).unwrap()
@@ -364,9 +396,60 @@ mod tests {
         }
     }
 
+    /// The identities of a client with this name, for which this domain vouches.
+    fn identities(options: &GreylistOptions, name: Option<&str>, vouched_by: Option<&str>) -> Vec<String> {
+        let client_name = name.map(str::to_owned);
+        let request = Request { client_name, ..testing::request("192.0.2.77", "a@example.org", "x.example") };
+        let (lists, now) = (Snapshot::default(), at(0));
+        let context = Context { request: &request, lists: &lists, now, suspect: false, trusted: false, vouched_by };
+        let store = testing::parts().greylist;
+        let check = GreylistCheck { options: options.clone(), retention: options.retention(), store };
+        check.attempt(&context).unwrap().identities
+    }
+
+    #[test]
+    fn an_organisation_is_one_client() {
+        let all = GreylistOptions::default();
+        for (name, vouched_by, expected) in [
+            (None, None, &["192.0.2.0/24"][..]),
+            (Some("mail.example.org"), None, &["host:example.org", "192.0.2.0/24"]),
+            (Some("a.b.example.co.uk"), None, &["host:example.co.uk", "192.0.2.0/24"]),
+            (Some("dyn-192-0-2-77.example.org"), None, &["192.0.2.0/24"]), // a line says nothing about its user
+            (Some("co.uk"), None, &["192.0.2.0/24"]),                      // a public suffix is nobody's
+            (None, Some("example.org"), &["spf:example.org", "192.0.2.0/24"]),
+            (Some("mail.example.net"), Some("example.org"), &["spf:example.org", "host:example.net", "192.0.2.0/24"]),
+        ] {
+            assert_eq!(identities(&all, name, vouched_by), expected, "{name:?} {vouched_by:?}");
+        }
+    }
+
+    #[test]
+    fn where_no_identity_applies_the_network_does() {
+        let only_spf = GreylistOptions { identity: vec![Identity::Spf], ..GreylistOptions::default() };
+        assert_eq!(identities(&only_spf, Some("mail.example.org"), None), ["192.0.2.0/24"]);
+    }
+
+    #[tokio::test]
+    async fn who_is_trusted_or_not_suspect_is_not_greylisted() {
+        let suspects = GreylistOptions { when: When::Suspect, ..GreylistOptions::default() };
+        for (options, suspect, trusted, reason) in [
+            (&GreylistOptions::default(), false, false, Some(Reason::GreylistNew)),
+            (&GreylistOptions::default(), true, true, Some(Reason::GreylistTrusted)),
+            (&suspects, false, false, None),
+            (&suspects, true, false, Some(Reason::GreylistNew)),
+        ] {
+            let request = testing::request("192.0.2.77", "a@example.org", "x.example");
+            let lists = Snapshot::default();
+            let now = at(0);
+            let context = Context { request: &request, lists: &lists, now, suspect, trusted, vouched_by: None };
+            let finding = options.build(&testing::parts()).find(&context).await;
+            assert_eq!(finding.reason, reason, "suspect {suspect}, trusted {trusted}");
+        }
+    }
+
     fn check() -> GreylistCheck {
         let options = GreylistOptions::default();
-        let store = Arc::new(store::Rehearsal::<store::sqlite::Sqlite>::without_memory());
+        let store = testing::parts().greylist;
         GreylistCheck { retention: options.retention(), options, store }
     }
 
@@ -380,18 +463,13 @@ mod tests {
 
     #[test]
     fn no_address_is_too_long_to_be_remembered() {
-        use crate::protocol::{Attribute, Attributes};
-        let mut attributes = Attributes::default();
         let long = format!("{}@example.org", "ab.".repeat(10_000));
-        for (attribute, value) in [
-            (Attribute::Request, "smtpd_access_policy"),
-            (Attribute::ClientAddress, "192.0.2.7"),
-            (Attribute::Sender, &long),
-            (Attribute::Recipient, &long),
-        ] {
-            attributes.set_first(attribute, value.into());
-        }
-        let attempt = check().attempt(&Request::from_attributes(attributes).unwrap()).unwrap();
+        let recipient = Some(Mailbox::parse(&long));
+        let request = Request { recipient, ..testing::request("192.0.2.7", &long, "x.example") };
+        let (lists, now) = (Snapshot::default(), at(0));
+        let context =
+            Context { request: &request, lists: &lists, now, suspect: false, trusted: false, vouched_by: None };
+        let attempt = check().attempt(&context).unwrap();
         assert_eq!((attempt.sender.len(), attempt.recipient.len()), (MAX_KEY, MAX_KEY));
     }
 

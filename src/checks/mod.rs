@@ -5,11 +5,19 @@
 //! [`Parts`]. A new check is one new file and one line in the [`REGISTRY`].
 
 pub mod access;
+pub mod dnsbl;
 pub mod greylist;
+pub mod helo;
+pub mod reverse_dns;
+pub mod spf;
+
+#[cfg(test)]
+mod tests;
 
 use std::any::Any;
 use std::fmt;
 use std::pin::Pin;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,13 +26,21 @@ use serde_yaml::Value;
 
 use crate::clock::Timestamp;
 use crate::config::Section;
+use crate::dns::Dns;
 use crate::lists::Snapshot;
 use crate::protocol::{ProtocolState, Request};
 use crate::store;
 use crate::text;
 
 /// All checks, in the order of the default chain.
-pub const REGISTRY: &[Registration] = &[access::REGISTRATION, greylist::REGISTRATION];
+pub const REGISTRY: &[Registration] = &[
+    access::REGISTRATION,
+    helo::REGISTRATION,
+    reverse_dns::REGISTRATION,
+    dnsbl::REGISTRATION,
+    spf::REGISTRATION,
+    greylist::REGISTRATION,
+];
 
 /// How the policy file gets to a check.
 #[derive(Debug)]
@@ -49,6 +65,8 @@ pub trait Options: Any + fmt::Debug + Send + Sync {
 pub struct Parts {
     /// What greylisting remembers.
     pub greylist: Arc<dyn store::Greylist>,
+    /// Who is asked about names.
+    pub dns: Arc<dyn Dns>,
 }
 
 /// A request and the world in which it is judged.
@@ -61,6 +79,10 @@ pub struct Context<'a> {
     pub now: Timestamp,
     /// Whether a check before this one found the request suspect.
     pub suspect: bool,
+    /// Whether a check before this one found the request to be trusted.
+    pub trusted: bool,
+    /// The domain that vouches for the client, if a check before this one found one.
+    pub vouched_by: Option<&'a str>,
 }
 
 /// What a check's work resolves to.
@@ -78,6 +100,11 @@ pub trait Check: Send + Sync {
 
     /// What the administrator wants to follow from a reason of this check.
     fn consequence(&self, reason: Reason) -> Consequence;
+
+    /// Resolves when the check has found out what it needs to know before its first request; until then it finds nothing.
+    fn ready(&self) -> Pending<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
 
     /// What has to be done now and then, beside requests; answers what was done, if anything.
     fn maintain(&self, _now: Timestamp) -> Pending<'_, Option<String>> {
@@ -98,6 +125,12 @@ pub struct Finding {
     pub skip: Vec<String>,
     /// For how long the recipient was delayed before it passed.
     pub delayed: Option<Duration>,
+    /// The enhanced status code for a refusal, where 5.7.1 is not the one.
+    pub status: Option<&'static str>,
+    /// The domain that says the client may write in its name.
+    pub vouched_by: Option<String>,
+    /// What is told in an Authentication-Results header: `method=result property=value` (RFC 8601 section 2.2).
+    pub result: Option<String>,
 }
 
 impl Finding {
@@ -118,7 +151,7 @@ impl Finding {
 }
 
 /// The most octets of evidence that are kept.
-const MAX_EVIDENCE: usize = 300;
+const MAX_EVIDENCE: usize = 1000;
 
 macro_rules! words {
     ($(#[$about:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $word:literal,)* }) => {
@@ -164,6 +197,42 @@ words! {
         AccessSkip = "access-skip",
         /// An access list entry finds it suspect.
         AccessSuspect = "access-suspect",
+        /// The client calls itself by a name of ours.
+        HeloOurs = "helo-ours",
+        /// The client calls itself by an address without brackets.
+        HeloBareIp = "helo-bare-ip",
+        /// What the client calls itself is no host name.
+        HeloInvalid = "helo-invalid",
+        /// The name the client calls itself by has no address.
+        HeloUnresolvable = "helo-unresolvable",
+        /// The client's address has no name.
+        RdnsMissing = "rdns-missing",
+        /// The client's address has names, none of which leads back to it.
+        RdnsUnconfirmed = "rdns-unconfirmed",
+        /// The client's name is one that providers give to lines.
+        RdnsGeneric = "rdns-generic",
+        /// The client's name leads back to its address.
+        RdnsConfirmed = "rdns-confirmed",
+        /// Blocklists list it, and that is enough.
+        DnsblListed = "dnsbl-listed",
+        /// Blocklists list it, but that is not enough.
+        DnsblSuspect = "dnsbl-suspect",
+        /// Allow lists list it.
+        DnsblTrusted = "dnsbl-trusted",
+        /// The domain publishes no policy (RFC 7208 section 2.6.1).
+        SpfNone = "spf-none",
+        /// The domain does not say (2.6.2).
+        SpfNeutral = "spf-neutral",
+        /// The client may write in the domain's name (2.6.3).
+        SpfPass = "spf-pass",
+        /// The client may not (2.6.4).
+        SpfFail = "spf-fail",
+        /// The client probably may not (2.6.5).
+        SpfSoftfail = "spf-softfail",
+        /// The DNS could not be asked (2.6.6).
+        SpfTemperror = "spf-temperror",
+        /// What the domain publishes makes no sense (2.6.7).
+        SpfPermerror = "spf-permerror",
         /// The first attempt of its triplet.
         GreylistNew = "greylist-new",
         /// Another attempt before the delay is over.
@@ -174,6 +243,8 @@ words! {
         GreylistKnown = "greylist-known",
         /// The client has passed so often that it is not greylisted any more.
         GreylistClient = "greylist-client",
+        /// A check before trusts the request.
+        GreylistTrusted = "greylist-trusted",
         /// The checks did not come to an end in time.
         Deadline = "deadline",
         /// Something is broken inside postward.
@@ -192,6 +263,8 @@ words! {
         Suspect = "suspect",
         /// Nothing.
         Ignore = "ignore",
+        /// The request is trusted: it is not greylisted.
+        Trust = "trust",
         /// The recipient passes at once; no further check is asked.
         Allow = "allow",
         /// Some further checks are left out.
@@ -199,14 +272,16 @@ words! {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// The five words of the policy file. What lists do beside them cannot be said of a finding.
+impl FromStr for Consequence {
+    type Err = String;
 
-    #[test]
-    fn evidence_is_clean_and_has_bounds() {
-        let finding = Finding::new(Reason::AccessDeny, &format!("a\n\u{202e}{}", "b".repeat(1000)));
-        assert!(finding.evidence.starts_with("a\\n\\u{202e}b"), "{}", finding.evidence);
-        assert!(finding.evidence.len() <= MAX_EVIDENCE + '…'.len_utf8());
+    fn from_str(text: &str) -> Result<Self, String> {
+        const WORDS: [Consequence; 5] =
+            [Consequence::Reject, Consequence::Defer, Consequence::Suspect, Consequence::Ignore, Consequence::Trust];
+        WORDS
+            .into_iter()
+            .find(|word| word.as_str() == text)
+            .ok_or_else(|| format!("`{text}` is no consequence: {} are", WORDS.map(Consequence::as_str).join(", ")))
     }
 }

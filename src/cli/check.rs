@@ -1,6 +1,7 @@
 //! `postward check`: what would the chain answer, and why?
 
 use std::io::Read as _;
+use std::net::IpAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -13,7 +14,9 @@ use super::{Common, Failure};
 use crate::chain::{Decision, TraceStep, World};
 use crate::checks::{Parts, Reason};
 use crate::clock::{Clock as _, SystemClock};
+use crate::dns::{Dns, leads_to};
 use crate::lists::Lists;
+use crate::mail::fold_host;
 use crate::protocol::{Attribute, Attributes, Decoder, MAX_REQUEST, Request};
 use crate::store::Rehearsal;
 use crate::text::closest;
@@ -52,6 +55,9 @@ Examples:
 `sender=`, or no sender at all, is the null sender, and `protocol_state=RCPT` goes without saying. The answer is the one that Postfix would \
 get now; the last step shown has decided.
 
+Without client_name the DNS is asked for it, as Postfix does; without helo_name the client calls itself by its name, or \
+by its address in brackets if it has none.
+
 Exit codes: 0 every recipient would pass; 1 not";
 
 #[derive(Debug, Args)]
@@ -76,11 +82,10 @@ struct Shown<'a> {
 
 impl CheckArgs {
     pub(super) async fn run(self, common: &Common) -> Result<ExitCode, Failure> {
-        let requests = match self.attributes.as_slice() {
-            [only] if only == "-" => recorded_requests()?,
-            attributes => vec![typed_request(attributes)?],
-        };
+        let mut requests =
+            if self.is_recorded() { recorded_requests()? } else { vec![typed_request(&self.attributes)?] };
         let policy = common.policy()?;
+        let dns = policy.dns();
         let lists = Lists::default();
         let greylist = match common.open_if_there(&policy)? {
             Some(store) => {
@@ -89,7 +94,13 @@ impl CheckArgs {
             }
             None => Rehearsal::without_memory(),
         };
-        let chain = policy.chain(&Parts { greylist: Arc::new(greylist) });
+        let chain = policy.chain(&Parts { greylist: Arc::new(greylist), dns: dns.clone() });
+        chain.ready().await;
+        if let [request] = requests.as_mut_slice()
+            && !self.is_recorded()
+        {
+            self.complete(request, dns.as_ref()).await;
+        }
         let mut passes = true;
         for request in requests {
             let world = World { lists: lists.current().unwrap_or_default(), now: SystemClock.now() };
@@ -98,6 +109,26 @@ impl CheckArgs {
             self.show(&decision)?;
         }
         Ok(ExitCode::from(if passes { 0 } else { NO }))
+    }
+
+    fn is_recorded(&self) -> bool {
+        self.attributes == ["-"]
+    }
+
+    /// Gives a typed request the names that Postfix and an honest client would give it.
+    async fn complete(&self, request: &mut Request, dns: &dyn Dns) {
+        let Some(address) = request.client_address else { return };
+        if !self.gives(Attribute::ClientName) {
+            request.client_name = confirmed_name(dns, address).await;
+        }
+        if !self.gives(Attribute::HeloName) {
+            request.helo_name = request.client_name.clone().unwrap_or_else(|| address_literal(address));
+        }
+    }
+
+    fn gives(&self, attribute: Attribute) -> bool {
+        let mut given = self.attributes.iter().filter_map(|word| word.split_once('='));
+        given.any(|(name, _)| Attribute::from_name(name.as_bytes()) == Some(attribute))
     }
 
     fn show(&self, decision: &Decision) -> Result<(), Failure> {
@@ -110,6 +141,22 @@ impl CheckArgs {
             return line("no check was asked");
         }
         write_table(["check", "mode", "reason", "consequence", "evidence", "time"], trace.iter().map(row))
+    }
+}
+
+/// The first name of the address, if it leads back: Postfix looks at no other (smtpd_peer.c). What could not be asked is
+/// `unknown` to Postfix, too.
+async fn confirmed_name(dns: &dyn Dns, address: IpAddr) -> Option<String> {
+    let name = dns.ptr(address).await.ok()?.into_iter().next()?;
+    let leads_back = leads_to(dns, &name, address).await.ok()?;
+    leads_back.then(|| fold_host(&name))
+}
+
+/// How a client without a name greets (RFC 5321 section 4.1.3).
+fn address_literal(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(address) => format!("[{address}]"),
+        IpAddr::V6(address) => format!("[IPv6:{address}]"),
     }
 }
 

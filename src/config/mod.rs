@@ -14,8 +14,9 @@ mod values;
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::Read;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use ipnet::IpNet;
 use serde::Serialize;
@@ -26,12 +27,15 @@ pub use self::lists::ListSettings;
 pub use self::mistakes::{ConfigError, Mistake, Mistakes};
 pub use self::path::KeyPath;
 pub use self::section::Section;
-pub use self::values::{Endpoint, Network, Period, SocketMode, Truth};
+pub use self::values::{Endpoint, NameServer, Network, Period, SocketMode, Truth};
 
 use self::lists::Surroundings;
 
 /// The most octets a policy file may have.
 const MAX_FILE: u64 = 1024 * 1024;
+
+/// A lookup that may take less would fail whenever the server has to ask another one.
+const LEAST_DNS_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// The settings outside the chain, defaults filled in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -44,8 +48,12 @@ pub struct Config {
     pub database: PathBuf,
     /// The time for all checks of one request.
     pub deadline: Period,
+    /// Who says so in Authentication-Results headers; empty: there are none.
+    pub authserv_id: String,
     /// Who is never checked.
     pub exempt: Exempt,
+    /// Whom to ask about names.
+    pub dns: DnsSettings,
     /// Where access lists come from.
     pub lists: ListSettings,
 }
@@ -57,6 +65,15 @@ pub struct Exempt {
     pub networks: Vec<Network>,
     /// Clients that have logged in or shown a trusted certificate.
     pub authenticated: bool,
+}
+
+/// Whom to ask about names and addresses, and how long to wait.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DnsSettings {
+    /// DNS servers, in this order; if there are none, those that the system uses.
+    pub servers: Vec<NameServer>,
+    /// The time for one lookup, retries included.
+    pub timeout: Period,
 }
 
 /// A step of the chain as written: a name, and options that only the check of that name understands.
@@ -146,7 +163,9 @@ impl Default for Config {
             socket_mode: SocketMode(0o666),
             database: "postward.db".into(),
             deadline: Period::seconds(8),
+            authserv_id: String::new(),
             exempt: Exempt::default(),
+            dns: DnsSettings { servers: Vec::new(), timeout: Period::seconds(2) },
             lists: ListSettings { refresh: Period::seconds(15 * 60), sources: Vec::new() },
         }
     }
@@ -163,12 +182,15 @@ impl Default for Exempt {
 impl Config {
     fn read(section: &mut Section<'_>, surroundings: Surroundings<'_>) -> Self {
         let default = Self::default();
+        let deadline = section.parsed("deadline", default.deadline);
         let config = Self {
             listen: section.list("listen", default.listen),
             socket_mode: section.quoted("socket_mode", default.socket_mode),
             database: section.parsed("database", default.database),
-            deadline: section.parsed("deadline", default.deadline),
+            deadline,
+            authserv_id: section.parsed("authserv_id", default.authserv_id),
             exempt: Exempt::read(section.section("exempt")),
+            dns: DnsSettings::read(section.section("dns"), deadline),
             lists: ListSettings::read(section.section("lists"), &surroundings),
         };
         if config.listen.is_empty() {
@@ -181,8 +203,18 @@ impl Config {
         if config.database.as_os_str().is_empty() {
             section.mistake("database", "must name a file");
         }
+        if crate::protocol::property_value(&config.authserv_id) != config.authserv_id && !config.authserv_id.is_empty()
+        {
+            section.mistake("authserv_id", "must be one word, such as the name of this host (RFC 8601 section 2.5)");
+        }
         if config.deadline < Period::seconds(1) || config.deadline > Period::seconds(60) {
             section.mistake("deadline", "must be between 1s and 60s: Postfix waits for every answer");
+        }
+        if config.dns.timeout > config.deadline {
+            let (timeout, deadline) = (config.dns.timeout, config.deadline);
+            let message =
+                format!("a lookup may take {timeout}, but all checks together no longer than {deadline} (`deadline`)");
+            section.mistake_in("dns", "timeout", message);
         }
         config
     }
@@ -207,6 +239,32 @@ impl Exempt {
         };
         section.finish();
         exempt
+    }
+}
+
+impl DnsSettings {
+    /// What nobody wrote contradicts nothing: where the `deadline` is short, lookups have no more time either.
+    fn read(mut section: Section<'_>, deadline: Period) -> Self {
+        let default = Config::default().dns;
+        let settings = Self {
+            servers: section.list("servers", default.servers),
+            timeout: section.parsed("timeout", default.timeout.min(deadline)),
+        };
+        for (index, server) in settings.servers.iter().enumerate() {
+            if settings.servers.iter().take(index).any(|other| other == server) {
+                section.mistake("servers", format_args!("{server} is named twice"));
+            }
+        }
+        if settings.timeout < Period(LEAST_DNS_TIMEOUT) {
+            section.mistake("timeout", format_args!("must be at least {}", Period(LEAST_DNS_TIMEOUT)));
+        }
+        section.finish();
+        settings
+    }
+
+    /// Where the servers are.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.servers.iter().map(|server| server.0).collect()
     }
 }
 
@@ -306,6 +364,34 @@ mod tests {
         for text in ["listen: [", "a: b: c", "\tx: 1", "a: 1\na: 2\n"] {
             let error = read(text).unwrap_err();
             assert!(error.starts_with("policy.yaml: 1 mistake\n  policy.yaml:"), "{error}");
+        }
+    }
+
+    #[test]
+    fn dns_servers_have_a_port_or_the_usual_one() {
+        let config =
+            read("dns:\n  servers: [192.0.2.53, \"127.0.0.1:5353\", \"2001:db8::53\"]\n  timeout: 1500ms\n").unwrap();
+        let addresses: Vec<_> = config.dns.addresses().iter().map(ToString::to_string).collect();
+        assert_eq!(addresses, ["192.0.2.53:53", "127.0.0.1:5353", "[2001:db8::53]:53"]);
+        assert_eq!(config.dns.timeout, Period(Duration::from_millis(1500)));
+        assert_eq!(read("deadline: 1s").unwrap().dns.timeout, Period::seconds(1));
+        assert_eq!(read("dns: {servers: 127.0.0.1}").unwrap().dns.servers.len(), 1);
+    }
+
+    #[test]
+    fn dns_settings_that_cannot_work_are_mistakes() {
+        for (text, expected) in [
+            ("dns: {servers: [localhost]}", "1:17: dns.servers[0]: `localhost` is no DNS server"),
+            ("dns: {servers: [192.0.2.1, \"192.0.2.1:53\"]}", "1:16: dns.servers: 192.0.2.1:53 is named twice"),
+            ("dns: {timeout: 50ms}", "1:16: dns.timeout: must be at least 100ms"),
+            (
+                "dns: {timeout: 9s}",
+                "1:16: dns.timeout: a lookup may take 9s, but all checks together no longer than 8s",
+            ),
+            ("dns: {server: []}", "did you mean `servers`?"),
+        ] {
+            let error = read(text).unwrap_err();
+            assert!(error.contains("1 mistake") && error.contains(expected), "{error}");
         }
     }
 

@@ -128,6 +128,11 @@ impl<'a> Section<'a> {
         self.mistakes.value(self.path.key(key), message);
     }
 
+    /// Notes that an option of the section `section` is wrong together with one outside it.
+    pub fn mistake_in(&mut self, section: &str, key: &str, message: impl Display) {
+        self.mistakes.value(self.path.key(section).key(key), message);
+    }
+
     /// Where everything wrong is noted.
     pub fn mistakes(&mut self) -> &mut Mistakes {
         self.mistakes

@@ -1,7 +1,7 @@
 //! Values as a person writes them.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -106,6 +106,35 @@ impl fmt::Display for Endpoint {
     }
 }
 
+/// A DNS server: `127.0.0.1`, `127.0.0.1:53`, `2001:db8::53`, `[2001:db8::53]:53`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct NameServer(pub SocketAddr);
+
+/// Where DNS servers listen (RFC 1035 section 4.2).
+const DNS_PORT: u16 = 53;
+
+impl FromStr for NameServer {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let with_port = || text.parse::<IpAddr>().map(|address| SocketAddr::new(address, DNS_PORT));
+        text.parse()
+            .or_else(|_| with_port())
+            .ok()
+            .filter(|address| address.port() != 0 && !address.ip().is_unspecified() && !address.ip().is_multicast())
+            .map(Self)
+            .ok_or_else(|| {
+                format!("`{text}` is no DNS server: write its address, such as 127.0.0.1, or with a port, such as 127.0.0.1:53")
+            })
+    }
+}
+
+impl fmt::Display for NameServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 /// The permissions of a unix socket, in octal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SocketMode(pub u32);
@@ -137,7 +166,7 @@ macro_rules! serialize_as_written {
         }
     )*};
 }
-serialize_as_written!(Period, Endpoint, SocketMode);
+serialize_as_written!(Period, Endpoint, NameServer, SocketMode);
 
 /// A network as [`net::parse_network`](crate::net::parse_network) reads it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -184,6 +213,23 @@ mod tests {
             "inet:127.0.0.1:0",
         ] {
             assert!(text.parse::<Endpoint>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn dns_servers_are_addresses() {
+        for (text, expected) in [
+            ("127.0.0.1", "127.0.0.1:53"),
+            ("127.0.0.1:5353", "127.0.0.1:5353"),
+            ("2001:db8::53", "[2001:db8::53]:53"),
+            ("[2001:db8::53]:5353", "[2001:db8::53]:5353"),
+        ] {
+            assert_eq!(text.parse::<NameServer>().unwrap().to_string(), expected);
+        }
+        for text in
+            ["", "localhost", "127.0.0.1:", "127.0.0.1:0", "127.0.0.1:65536", "0.0.0.0", "[::1]", "224.0.0.1", "::"]
+        {
+            assert!(text.parse::<NameServer>().is_err(), "{text}");
         }
     }
 

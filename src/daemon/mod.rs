@@ -18,12 +18,13 @@ use std::time::Duration;
 use thiserror::Error;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 use self::registry::Registry;
 use self::service::Service;
 use crate::chain::Policy;
 use crate::clock::SystemClock;
-use crate::config::ConfigError;
+use crate::config::{Config, ConfigError};
 use crate::store::StoreError;
 use crate::store::sqlite::Sqlite;
 
@@ -78,8 +79,12 @@ pub async fn serve(policy_file: &Path, database: Option<&Path>) -> Result<(), Se
     }
     tracing::info!(version = env!("CARGO_PKG_VERSION"), database = %database.display(), "ready");
 
+    let mut reloading: Option<JoinHandle<()>> = None;
     while let Event::Reload = signals.next().await {
-        reload(&service, policy_file, &policy);
+        if let Some(earlier) = reloading.take() {
+            earlier.abort(); // the file is read again, and what it said before does not matter any more
+        }
+        reloading = Some(tokio::spawn(reload(service.clone(), policy_file.to_owned(), policy.config.clone())));
     }
     tracing::info!("ending");
     let _ = ending.send(true);
@@ -89,19 +94,19 @@ pub async fn serve(policy_file: &Path, database: Option<&Path>) -> Result<(), Se
 }
 
 /// Puts a changed policy file in force, or keeps what runs and says why.
-fn reload(service: &Service, file: &Path, running: &Policy) {
-    match Policy::load(file) {
+async fn reload(service: Arc<Service>, file: PathBuf, running: Config) {
+    match Policy::load(&file) {
         Ok(policy) => {
             for (setting, same) in [
-                ("listen", policy.config.listen == running.config.listen),
-                ("socket_mode", policy.config.socket_mode == running.config.socket_mode),
-                ("database", policy.config.database == running.config.database),
+                ("listen", policy.config.listen == running.listen),
+                ("socket_mode", policy.config.socket_mode == running.socket_mode),
+                ("database", policy.config.database == running.database),
             ] {
                 if !same {
                     tracing::warn!("`{setting}` has changed in {}, which needs a restart", file.display());
                 }
             }
-            service.replace_policy(&policy);
+            service.replace_policy(&policy).await;
             tracing::info!("{} is in force", file.display());
         }
         Err(error) => tracing::error!("the policy stays as it was: {error}"),

@@ -12,7 +12,9 @@ use std::time::Duration;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::sync::Notify;
 
-/// Descriptors that are kept for the database, the log and list sources.
+use crate::dns::MOST_DESCRIPTORS;
+
+/// Descriptors that are kept for the database, the log and list sources; the DNS gets some more.
 const RESERVED: u64 = 64;
 
 /// The connections that are open.
@@ -52,7 +54,8 @@ impl Registry {
             Err(_) => limit.current,
         };
         let descriptors = descriptors.unwrap_or(u64::MAX).min(1 << 20);
-        Self::new(usize::try_from(descriptors.saturating_sub(RESERVED).max(8)).unwrap_or(usize::MAX))
+        let reserved = RESERVED + (MOST_DESCRIPTORS as u64).min(descriptors / 2);
+        Self::new(usize::try_from(descriptors.saturating_sub(reserved).max(8)).unwrap_or(usize::MAX))
     }
 
     /// For so many connections at most.

@@ -40,7 +40,7 @@ impl Service {
     {
         let greylist: Arc<Remembered<dyn Greylist>> = Arc::new(Remembered::new(store.clone() as Arc<dyn Greylist>));
         Self {
-            chain: ArcSwap::from_pointee(policy.chain(&Parts { greylist: greylist.clone() })),
+            chain: ArcSwap::from_pointee(policy.chain(&Parts { greylist: greylist.clone(), dns: policy.dns() })),
             list_settings: ArcSwap::from_pointee(policy.config.lists.clone()),
             lists: Lists::default(),
             entries: store,
@@ -63,9 +63,10 @@ impl Service {
         }
     }
 
-    /// Puts another policy in force.
-    pub(super) fn replace_policy(&self, policy: &Policy) {
-        let chain = policy.chain(&Parts { greylist: self.greylist.clone() });
+    /// Puts another policy in force, as soon as its checks know what they need to know.
+    pub(super) async fn replace_policy(&self, policy: &Policy) {
+        let chain = policy.chain(&Parts { greylist: self.greylist.clone(), dns: policy.dns() });
+        chain.ready().await;
         self.chain.store(Arc::new(chain.succeeding(&self.chain.load())));
         self.list_settings.store(Arc::new(policy.config.lists.clone()));
         self.greylist.forget_answers();

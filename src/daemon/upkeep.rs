@@ -119,8 +119,18 @@ mod tests {
         Timestamp::UNIX_EPOCH
     }
 
-    /// How many triplets and entries there are.
+    /// How many triplets and entries there are. The store answers from threads of its own, for which tokio's clock would not
+    /// wait; for a blocking task it does.
     async fn kept(store: &Sqlite) -> (usize, usize) {
+        let (answered, answer) = std::sync::mpsc::channel::<()>();
+        let clock_stands = tokio::task::spawn_blocking(move || answer.recv());
+        let kept = count(store).await;
+        drop(answered);
+        let _ = clock_stands.await;
+        kept
+    }
+
+    async fn count(store: &Sqlite) -> (usize, usize) {
         let triplets = store.triplets(&Selection::default(), 9).await.unwrap();
         let mut entries = store.entries();
         let mut count = 0;

@@ -11,6 +11,10 @@ use crate::text::is_unprintable;
 /// within the 512 octets of RFC 5321 section 4.5.3.1.5, which Postfix does not enforce.
 const MAX_TEXT: usize = 200;
 
+/// The most octets of a value in a header, before it is quoted: more than any address has (RFC 5321 section 4.5.3.1), and so few
+/// that the header is never cut inside of one.
+const MAX_VALUE: usize = 320;
+
 /// The answer to a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
@@ -32,7 +36,12 @@ impl Action {
 
     /// Refuses with 5.7.1, "delivery not authorized" (RFC 3463 section 3.8).
     pub fn refuse(text: &str) -> Self {
-        Self::Refuse(Reply::new("5.7.1", text, "Access denied"))
+        Self::refuse_with("5.7.1", text)
+    }
+
+    /// Refuses with another enhanced status code of class 5.
+    pub fn refuse_with(status: &'static str, text: &str) -> Self {
+        Self::Refuse(Reply::new(status, text, "Access denied"))
     }
 
     /// Whether the recipient is let through.
@@ -101,6 +110,18 @@ impl fmt::Display for Header {
     }
 }
 
+/// A value as it stands in an Authentication-Results header: a token, or quoted (RFC 8601 section 2.2, RFC 2045 section 5.1).
+pub fn property_value(text: &str) -> String {
+    let text = &*one_line(text, MAX_VALUE);
+    let is_token = |c: char| c.is_ascii_graphic() && !"()<>@,;:\\\"/[]?=".contains(c);
+    // `local-part "@" domain` needs no quotes either.
+    let is_plain = |text: &str| !text.is_empty() && text.chars().all(is_token);
+    if text.split_once('@').map_or_else(|| is_plain(text), |(local, domain)| is_plain(local) && is_plain(domain)) {
+        return text.to_owned();
+    }
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
 /// The text with a blank for everything unprintable, without blanks at the ends, cut at a character.
 fn one_line(text: &str, most: usize) -> String {
     let mut clean = String::with_capacity(text.len().min(most));
@@ -148,6 +169,23 @@ mod tests {
         assert_eq!(reply.text, "ä".repeat(100));
         let Action::Refuse(reply) = Action::refuse(&format!("{}ä", "a".repeat(199))) else { panic!("not a refusal") };
         assert_eq!(reply.text, "a".repeat(199));
+    }
+
+    #[test]
+    fn header_values_are_quoted_where_they_must_be() {
+        for (value, expected) in [
+            ("192.0.2.1", "192.0.2.1"),
+            ("2001:db8::1", "\"2001:db8::1\""),
+            ("alice@example.org", "alice@example.org"),
+            ("a b@example.org", "\"a b@example.org\""),
+            ("a@b@example.org", "\"a@b@example.org\""),
+            ("say \"hi\"\\", "\"say \\\"hi\\\"\\\\\""),
+            ("x\r\nEvil: 1", "\"x  Evil: 1\""),
+            ("", "\"\""),
+        ] {
+            assert_eq!(property_value(value), expected);
+        }
+        assert_eq!(property_value(&"a".repeat(2000)).len(), MAX_VALUE, "the rest of the header must have room");
     }
 
     #[test]

@@ -8,7 +8,7 @@ mod action;
 mod frame;
 mod request;
 
-pub use self::action::{Action, Header, Reply};
+pub use self::action::{Action, Header, Reply, property_value};
 pub use self::frame::{Decoder, MAX_ATTRIBUTES, MAX_REQUEST};
 pub use self::request::{Attribute, Attributes, ProtocolState, Request};
 

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::desk::{Desk, Said, ask, beside, fields, said};
 use crate::greylist::with_triplets;
 use crate::list::with_entries;
-use crate::support::Postward;
+use crate::support::{GREYLIST, NO_DNS, Postward, Transport};
 
 const STRANGER: &str = "check client_address=192.0.2.1 sender=a@example.org recipient=b@example.net";
 
@@ -132,7 +132,7 @@ fn waiting_passed_and_known_triplets_are_explained_beside_the_daemon() {
 #[test]
 fn a_client_that_passed_often_is_explained() {
     let mut postward =
-        Postward::install(crate::support::Transport::Inet, "chain: [{greylist: {allow_client_after: 1}}]\n");
+        Postward::install(Transport::Inet, &format!("{NO_DNS}chain: [{{greylist: {{allow_client_after: 1}}}}]\n"));
     postward.serve();
     ask(&postward, "192.0.2.1", "a@example.org", "b@example.net");
     postward.advance(std::time::Duration::from_secs(301));
@@ -145,13 +145,14 @@ fn a_client_that_passed_often_is_explained() {
 
 #[test]
 fn steps_that_are_off_or_only_observe_are_explained() {
-    let desk = Desk::with_policy("chain: [{access: {mode: off}}, {greylist: {mode: observe}}]");
+    let desk =
+        Desk::with_policy(&format!("{NO_DNS}chain: [{{access: {{mode: off}}}}, {{greylist: {{mode: observe}}}}]"));
     let decision = desk.say(&format!("{STRANGER} --format json")).ok().json().remove(0);
     assert_eq!((&decision["action"], &decision["check"]), (&"DUNNO".into(), &Value::Null));
     let steps = decision["steps"].as_array().unwrap();
     assert_eq!(steps.len(), 1);
     assert_eq!((&steps[0]["mode"], &steps[0]["consequence"]), (&"observe".into(), &"defer".into()));
-    let unasked = Desk::with_policy("chain: []").say(STRANGER).ok().out;
+    let unasked = Desk::with_policy(&format!("{NO_DNS}chain: []")).say(STRANGER).ok().out;
     assert_eq!(unasked, "action=DUNNO\nno check was asked\n");
 }
 
@@ -190,7 +191,7 @@ fn what_is_no_request_is_refused() {
 
 #[test]
 fn wrong_attributes_are_refused_with_what_was_probably_meant() {
-    let desk = Desk::with_policy("");
+    let desk = Desk::with_policy(GREYLIST);
     for (attributes, words) in [
         (
             "client_adress=192.0.2.1",
@@ -209,7 +210,7 @@ fn wrong_attributes_are_refused_with_what_was_probably_meant() {
 
 #[test]
 fn without_a_database_it_answers_like_an_empty_one_and_makes_none() {
-    let desk = Desk::with_policy("");
+    let desk = Desk::with_policy(GREYLIST);
     let said = desk.say(&format!("{STRANGER} --format json")).ended(1);
     assert_eq!(said.json()[0]["reason"], "greylist-new");
     let path = desk.path("postward.db");

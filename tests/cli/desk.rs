@@ -126,13 +126,19 @@ pub(crate) fn beside(postward: &Postward, line: &str) -> Said {
 
 /// What the running daemon answers about a recipient.
 pub(crate) fn ask(postward: &Postward, client: &str, sender: &str, recipient: &str) -> String {
+    ask_all(postward, &format!("client_address={client}\nsender={sender}\nrecipient={recipient}"))
+}
+
+/// What it answers a client with a name, about alice@example.test.
+pub(crate) fn ask_as(postward: &Postward, (client, name): (&str, &str), sender: &str) -> String {
+    let from = format!("client_address={client}\nclient_name={name}\nhelo_name={name}");
+    ask_all(postward, &format!("{from}\nsender={sender}\nrecipient=alice@example.test"))
+}
+
+fn ask_all(postward: &Postward, attributes: &str) -> String {
     let Endpoint::Inet(address) = postward.endpoint() else { panic!("only over inet") };
     let mut stream = TcpStream::connect(address).unwrap();
-    write!(
-        stream,
-        "request=smtpd_access_policy\nprotocol_state=RCPT\nclient_address={client}\nsender={sender}\nrecipient={recipient}\n\n"
-    )
-    .unwrap();
+    write!(stream, "request=smtpd_access_policy\nprotocol_state=RCPT\n{attributes}\n\n").unwrap();
     stream.shutdown(std::net::Shutdown::Write).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();

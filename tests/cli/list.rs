@@ -1,12 +1,13 @@
 //! `postward list show` and `match`: what is in the access lists.
 
 use crate::desk::{Desk, fields};
+use crate::support::GREYLIST;
 
 const FIELDS: [&str; 9] = ["id", "client", "sender", "recipient", "action", "text", "comment", "expires", "source"];
 
 /// A desk with entries, each a line of words after `list add`.
 pub(crate) fn with_entries(entries: &[&str]) -> Desk {
-    let desk = Desk::with_policy("");
+    let desk = Desk::with_policy(GREYLIST);
     for entry in entries {
         desk.run(["list", "add"].into_iter().chain(entry.split(' '))).ok();
     }

@@ -12,6 +12,7 @@ mod check;
 mod config;
 mod correcting_greylist;
 mod database;
+mod evidence;
 mod greylist;
 mod help;
 mod importing;

@@ -5,7 +5,7 @@ use crate::support::{GREYLIST, Postward, Transport, eventually};
 use crate::ways::{descriptors, through_shell};
 
 /// What the daemon may open.
-const LIMIT: usize = 128;
+const LIMIT: usize = 256;
 
 #[test]
 fn when_descriptors_run_out_the_longest_idle_connections_are_closed() {

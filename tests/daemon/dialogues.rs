@@ -13,6 +13,7 @@ use postward::chain::{Chain, Decision, Mode, Policy, World};
 use postward::checks::Parts;
 use postward::clock::{Clock as _, ManualClock, SystemClock, Timestamp, earlier};
 use postward::config::{Draft, Period};
+use postward::dns::zones::Zones;
 use postward::lists::Lists;
 use postward::protocol::Decoder;
 use postward::store::sqlite::Sqlite;
@@ -213,13 +214,18 @@ impl Postward {
         let store = until(Duration::from_secs(10), || Sqlite::serve(database).ok());
         let store = Arc::new(store.expect("nobody else serves it"));
         let greylist: Arc<Remembered<dyn Greylist>> = Arc::new(Remembered::new(store.clone() as Arc<dyn Greylist>));
-        let chain = policy(GREYLIST).unwrap().chain(&Parts { greylist: greylist.clone() });
+        let chain = policy(GREYLIST).unwrap().chain(&parts(&greylist));
         Self { chain, lists: Lists::new(), greylist, store }
     }
 
     fn follow(&mut self, policy: &Policy) {
-        self.chain = policy.chain(&Parts { greylist: self.greylist.clone() });
+        self.chain = policy.chain(&parts(&self.greylist));
     }
+}
+
+/// Dialogues are about what is remembered: whatever asks the DNS finds nothing.
+fn parts(greylist: &Arc<Remembered<dyn Greylist>>) -> Parts {
+    Parts { greylist: greylist.clone(), dns: Arc::new(Zones::default()) }
 }
 
 /// The administrator's commands live by the machine's clock; the seconds in answers are whole ones.

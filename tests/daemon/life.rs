@@ -165,7 +165,8 @@ fn a_broken_policy_file_changes_nothing_and_the_log_says_where_it_is_broken() {
 #[test]
 fn a_reload_that_needs_a_restart_says_so() {
     let postward = Postward::start(Transport::Inet);
-    fs::write(postward.policy_file(), "listen: [\"inet:127.0.0.1:1\"]\nsocket_mode: \"0600\"\n").unwrap();
+    let policy = format!("listen: [\"inet:127.0.0.1:1\"]\nsocket_mode: \"0600\"\n{GREYLIST}");
+    fs::write(postward.policy_file(), policy).unwrap();
     postward.reload();
     for setting in ["`listen` has changed", "`socket_mode` has changed"] {
         eventually(setting, || postward.log().contains(setting));

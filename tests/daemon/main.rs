@@ -13,6 +13,7 @@ mod ways;
 mod bad_input;
 mod descriptors;
 mod dialogues;
+mod dns;
 mod life;
 mod log;
 mod sockets;

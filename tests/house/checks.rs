@@ -23,11 +23,11 @@ fn complaints_about(file: &File, name: &str, registry: &str, policy: &str) -> Ve
     missing.iter().filter(|(is, _)| *is).map(|(_, what)| format!("{}: {what}", file.path)).collect()
 }
 
-/// `src/checks/greylist.rs` and `src/checks/greylist/mod.rs` → `greylist`; no check of its own: what lies deeper.
+/// `src/checks/greylist.rs` and `src/checks/greylist/mod.rs` → `greylist`; no checks of their own: what they share, their tests, what lies deeper.
 fn name(path: &str) -> Option<&str> {
     let name = path.strip_prefix("src/checks/")?.strip_suffix(".rs")?;
     let name = name.strip_suffix("/mod").unwrap_or(name);
-    (name != "mod" && !name.contains('/')).then_some(name)
+    (!["mod", "tests"].contains(&name) && !name.contains('/')).then_some(name)
 }
 
 /// What stands between the brackets of the registry, which is the array of `Registration`s.

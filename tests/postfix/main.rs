@@ -9,7 +9,10 @@ mod instance;
 mod smtp;
 mod stub;
 
+mod dns;
 mod greylisting;
 mod harness;
 mod interruptions;
 mod lists;
+mod organisations;
+mod results;

@@ -5,15 +5,18 @@
 #![allow(dead_code, unused_imports, reason = "each test binary uses its own part")]
 
 mod clock;
+pub(crate) mod dns;
 mod endpoint;
+pub(crate) mod internet;
 mod postward;
 mod process;
 mod tools;
 mod wait;
 
 pub(crate) use clock::FakeClock;
+pub(crate) use dns::DnsServer;
 pub(crate) use endpoint::{Endpoint, Transport, free_port};
-pub(crate) use postward::{GREYLIST, Postward};
+pub(crate) use postward::{GREYLIST, NO_DNS, Postward};
 pub(crate) use process::Tied;
 pub(crate) use tools::Tools;
 pub(crate) use wait::{eventually, until};

@@ -11,8 +11,12 @@ use tempfile::TempDir;
 
 use super::{Endpoint, FakeClock, Tied, Transport, until};
 
+/// Nobody is there to be asked about names: `postward check` asks, even where no check does.
+pub(crate) const NO_DNS: &str = "dns: {servers: [\"127.0.0.1:1\"], timeout: 100ms}\n";
+
 /// A policy without anything that asks the DNS: access lists, then greylisting with the usual five minutes.
-pub(crate) const GREYLIST: &str = "chain: [access, {greylist: {delay: 5m, identity: [network]}}]\n";
+pub(crate) const GREYLIST: &str = "dns: {servers: [\"127.0.0.1:1\"], timeout: 100ms}\n\
+    chain: [access, {greylist: {delay: 5m, identity: [network]}}]\n";
 
 /// A daemon that is started must listen by then, one that is told to end must have ended.
 const PATIENCE: Duration = Duration::from_secs(10);
