@@ -40,7 +40,7 @@ database; 78 the policy file is wrong";
 /// How long the end waits for a file that cannot be read, on a network drive that is away.
 const LAST_WORK: Duration = Duration::from_secs(1);
 
-/// A Postfix policy daemon: greylisting and access lists, and answers to "why was my mail refused?"
+/// A Postfix policy daemon: greylisting, blocklists, SPF, access lists, and answers to "why was my mail refused?"
 #[derive(Debug, Parser)]
 #[command(name = "postward", version, max_term_width = 110, after_help = EXAMPLES)]
 struct Cli {
