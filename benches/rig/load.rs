@@ -1,15 +1,14 @@
-//! Asks as smtpd does: one request at a time on each connection.
+//! Asks as smtpd does: one request at a time on each connection, and as with Postfix each connection is a thread of its own
+//! that sleeps until the reply is there.
 //!
-//! It runs in one thread and its requests are made beforehand, because it shares the machine with those it measures.
+//! Requests are made beforehand where they can be, because all this shares the machine with those it measures.
 
-use std::io;
-use std::net::SocketAddr;
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
+use std::thread;
 use std::time::{Duration, Instant};
-
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::{TcpStream, UnixStream};
-use tokio::task::LocalSet;
 
 use super::requests::Requests;
 
@@ -29,7 +28,7 @@ pub(crate) struct Round {
     pub(crate) elapsed: Duration,
     /// The times from request to reply, ascending.
     latencies: Vec<Duration>,
-    /// The first of them that let the recipient pass.
+    /// How many of them let the recipient pass.
     pub(crate) passed: usize,
 }
 
@@ -44,6 +43,12 @@ impl Round {
         self.requests() as f64 / self.elapsed.as_secs_f64()
     }
 
+    fn joined(mut self, other: Self) -> Self {
+        self.latencies.extend(other.latencies);
+        self.passed += other.passed;
+        self
+    }
+
     /// Which time this share of the replies did not take longer than.
     pub(crate) fn quantile(&self, share: f64) -> Duration {
         let position = (self.requests() as f64 * share) as usize;
@@ -53,65 +58,52 @@ impl Round {
 
 /// Asks on so many connections, for so long.
 pub(crate) fn round(target: &Target, connections: usize, requests: &Requests, time: Duration) -> Round {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
-    LocalSet::new().block_on(&runtime, async {
-        let mut streams = Vec::new();
-        for _ in 0..connections {
-            streams.push(connect(target).await.unwrap());
-        }
-        let started = Instant::now();
-        let asking = streams.into_iter().enumerate().map(|(number, stream)| {
+    let streams: Vec<_> = (0..connections).map(|_| connect(target).unwrap()).collect();
+    let started = Instant::now();
+    let mut round = thread::scope(|scope| {
+        let ask_on = |(number, stream)| {
             let requests = requests.of_connection(number);
-            tokio::task::spawn_local(ask(stream, requests, started + time))
-        });
-        let mut round = Round::default();
-        for asked in asking.collect::<Vec<_>>() {
-            let (latencies, passed) = asked.await.unwrap().unwrap();
-            round.latencies.extend(latencies);
-            round.passed += passed;
-        }
-        round.elapsed = started.elapsed();
-        round.latencies.sort_unstable();
-        round
-    })
+            scope.spawn(move || ask(stream, requests, started + time).unwrap())
+        };
+        let asking: Vec<_> = streams.into_iter().enumerate().map(ask_on).collect();
+        asking.into_iter().map(|thread| thread.join().unwrap()).fold(Round::default(), Round::joined)
+    });
+    round.elapsed = started.elapsed();
+    round.latencies.sort_unstable();
+    round
 }
 
-trait Stream: AsyncRead + AsyncWrite + Unpin {}
-impl<S: AsyncRead + AsyncWrite + Unpin> Stream for S {}
+trait Stream: Read + Write + Send {}
+impl<S: Read + Write + Send> Stream for S {}
 
-async fn connect(target: &Target) -> io::Result<Box<dyn Stream>> {
+fn connect(target: &Target) -> io::Result<Box<dyn Stream>> {
     Ok(match target {
         Target::Tcp(address) => {
-            let stream = TcpStream::connect(address).await?;
+            let stream = TcpStream::connect(address)?;
             stream.set_nodelay(true)?;
             Box::new(stream)
         }
-        Target::Unix(path) => Box::new(UnixStream::connect(path).await?),
+        Target::Unix(path) => Box::new(UnixStream::connect(path)?),
     })
 }
 
-/// Answers how long each reply took, and how many let the recipient pass.
-async fn ask(
-    mut stream: Box<dyn Stream>,
-    mut requests: impl FnMut() -> Box<[u8]>,
-    end: Instant,
-) -> io::Result<(Vec<Duration>, usize)> {
-    let (mut latencies, mut passed) = (Vec::new(), 0);
+fn ask(mut stream: Box<dyn Stream>, mut requests: impl FnMut() -> Box<[u8]>, end: Instant) -> io::Result<Round> {
+    let mut round = Round::default();
     let mut reply = [0; MAX_REPLY];
     let mut sent = Instant::now();
     while sent < end {
-        stream.write_all(&requests()).await?;
+        stream.write_all(&requests())?;
         let mut length = 0;
         while !reply[..length].ends_with(b"\n\n") {
-            match stream.read(&mut reply[length..]).await? {
+            match stream.read(&mut reply[length..])? {
                 0 => return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the server has hung up")),
                 octets => length += octets,
             }
         }
-        passed += usize::from(reply.starts_with(b"action=DUNNO"));
+        round.passed += usize::from(reply.starts_with(b"action=DUNNO"));
         let received = Instant::now();
-        latencies.push(received - sent);
+        round.latencies.push(received - sent);
         sent = received;
     }
-    Ok((latencies, passed))
+    Ok(round)
 }

@@ -1,6 +1,6 @@
 //! What is asked: all attributes that a Postfix 3.7 sends at RCPT, in its order.
 
-use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// How many triplets are asked about again and again.
@@ -13,7 +13,7 @@ pub(crate) const DOMAIN: &str = "example.org";
 #[derive(Debug, Clone)]
 pub(crate) enum Requests {
     /// These, from the first again after the last.
-    Same(Rc<[Box<[u8]>]>),
+    Same(Arc<[Box<[u8]>]>),
     /// Always others, of which none was ever sent before.
     New,
 }
