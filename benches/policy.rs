@@ -175,6 +175,8 @@ fn internet() -> DnsServer {
     for client in 1..=100 {
         dns.add(&format!("192.0.2.{client} PTR mail{client}.{DOMAIN}\nmail{client}.{DOMAIN} A 192.0.2.{client}"));
     }
-    dns.add(&format!("mail.{DOMAIN} A 192.0.2.1\n{DOMAIN} TXT v=spf1 mx ip4:192.0.2.0/24 -all\n{DOMAIN} MX 10 mail.{DOMAIN}"));
+    dns.add(&format!(
+        "mail.{DOMAIN} A 192.0.2.1\n{DOMAIN} TXT v=spf1 mx ip4:192.0.2.0/24 -all\n{DOMAIN} MX 10 mail.{DOMAIN}"
+    ));
     dns
 }

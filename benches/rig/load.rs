@@ -73,10 +73,24 @@ pub(crate) fn round(target: &Target, connections: usize, requests: &Requests, ti
     round
 }
 
-trait Stream: Read + Write + Send {}
+/// Asks one of the requests.
+pub(crate) fn one(target: &Target, requests: &Requests) -> Round {
+    let started = Instant::now();
+    let mut connection = connect(target).unwrap();
+    let passed = ask_once(&mut connection, &requests.of_connection(0)()).unwrap();
+    let elapsed = started.elapsed();
+    Round { elapsed, latencies: vec![elapsed], passed: usize::from(passed) }
+}
+
+/// A connection to a server.
+pub(crate) type Connection = Box<dyn Stream>;
+
+/// What octets go through.
+pub(crate) trait Stream: Read + Write + Send {}
 impl<S: Read + Write + Send> Stream for S {}
 
-fn connect(target: &Target) -> io::Result<Box<dyn Stream>> {
+/// Connects.
+pub(crate) fn connect(target: &Target) -> io::Result<Connection> {
     Ok(match target {
         Target::Tcp(address) => {
             let stream = TcpStream::connect(address)?;
@@ -87,20 +101,25 @@ fn connect(target: &Target) -> io::Result<Box<dyn Stream>> {
     })
 }
 
-fn ask(mut stream: Box<dyn Stream>, mut requests: impl FnMut() -> Box<[u8]>, end: Instant) -> io::Result<Round> {
-    let mut round = Round::default();
+/// Asks, waits for the reply, and tells whether the recipient passes.
+pub(crate) fn ask_once(connection: &mut Connection, request: &[u8]) -> io::Result<bool> {
     let mut reply = [0; MAX_REPLY];
+    connection.write_all(request)?;
+    let mut length = 0;
+    while !reply[..length].ends_with(b"\n\n") {
+        match connection.read(&mut reply[length..])? {
+            0 => return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the server has hung up")),
+            octets => length += octets,
+        }
+    }
+    Ok(reply.starts_with(b"action=DUNNO"))
+}
+
+fn ask(mut connection: Connection, mut requests: impl FnMut() -> Box<[u8]>, end: Instant) -> io::Result<Round> {
+    let mut round = Round::default();
     let mut sent = Instant::now();
     while sent < end {
-        stream.write_all(&requests())?;
-        let mut length = 0;
-        while !reply[..length].ends_with(b"\n\n") {
-            match stream.read(&mut reply[length..])? {
-                0 => return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the server has hung up")),
-                octets => length += octets,
-            }
-        }
-        round.passed += usize::from(reply.starts_with(b"action=DUNNO"));
+        round.passed += usize::from(ask_once(&mut connection, &requests())?);
         let received = Instant::now();
         round.latencies.push(received - sent);
         sent = received;

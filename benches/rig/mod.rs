@@ -2,6 +2,8 @@
 
 #![allow(dead_code, unused_imports, reason = "each benchmark uses its own part")]
 
+pub(crate) mod fill;
+pub(crate) mod idle;
 pub(crate) mod load;
 pub(crate) mod null;
 pub(crate) mod requests;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use rustix::process::Signal;
 use tempfile::TempDir;
 
 use super::load::Target;
@@ -50,6 +51,12 @@ impl Installation {
         Self { dir, tcp, unix }
     }
 
+    /// With a database that is there already, and stays there.
+    pub(crate) fn with_database(policy: &str, database: &Path) -> Self {
+        Self::new(&format!("database: {}\n{policy}", database.display()))
+    }
+
+    /// Where the database is, or will be.
     pub(crate) fn database(&self) -> PathBuf {
         self.dir.path().join("postward.db")
     }
@@ -97,8 +104,20 @@ impl Server {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.process.id())).unwrap();
         // Its name, in parentheses, may hold anything; utime and stime are the 12th and 13th after it (proc(5)).
         let after_name = stat.rsplit_once(')').unwrap().1;
-        let ticks: u64 = after_name.split_whitespace().skip(11).take(2).map(|field| field.parse::<u64>().unwrap()).sum();
+        let ticks: u64 =
+            after_name.split_whitespace().skip(11).take(2).map(|field| field.parse::<u64>().unwrap()).sum();
         Duration::from_millis(ticks * 10)
+    }
+
+    /// Whether a line with this text was logged.
+    pub(crate) fn log_has(&self, text: &str) -> bool {
+        fs::read_to_string(self.dir.path().join("log")).unwrap_or_default().contains(text)
+    }
+
+    /// Ends it in peace; its directory is still there.
+    pub(crate) fn stop(mut self) -> TempDir {
+        self.process.end(Signal::TERM, PATIENCE).expect("the server ends");
+        self.dir
     }
 
     /// The resident memory, in KiB.

@@ -45,6 +45,11 @@ impl Figures {
     }
 }
 
+/// Prints a figure, and what is claimed of it.
+pub(crate) fn print_claim(what: &str, figure: f64, unit: &str, claim: &str) {
+    println!("{what:58} {figure:10.2} {unit:4} {claim}");
+}
+
 /// The median.
 pub(crate) fn median(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.collect();

@@ -83,7 +83,7 @@ impl ProtocolState {
     }
 }
 
-/// The most characters of an instance that are kept. Postfix's have about 25, and they are stored.
+/// The most octets of an instance that are kept. Postfix's have about 25, and they are stored.
 const MAX_INSTANCE: usize = 128;
 
 /// One question: may this client send from this sender to this recipient?
@@ -123,10 +123,15 @@ impl Request {
             helo_name: get(Attribute::HeloName).to_owned(),
             sender: ReversePath::parse(get(Attribute::Sender)),
             recipient: (!recipient.is_empty()).then(|| Mailbox::parse(recipient)),
-            instance: get(Attribute::Instance).chars().take(MAX_INSTANCE).collect(),
+            instance: beginning(get(Attribute::Instance), MAX_INSTANCE).to_owned(),
             authenticated: !get(Attribute::SaslUsername).is_empty() || !get(Attribute::CcertSubject).is_empty(),
         })
     }
+}
+
+/// The text up to so many octets, cut at a character.
+fn beginning(text: &str, most: usize) -> &str {
+    text.get(..text.floor_char_boundary(most)).unwrap_or_default()
 }
 
 /// Postfix writes `unknown` for a client without a name, and for one whose name does not resolve back.

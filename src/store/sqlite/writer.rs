@@ -44,7 +44,7 @@ impl Writer {
     /// Queues a change at once; the answer is its outcome, once it is committed. Dropping the answer does not undo it.
     pub(super) fn write<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        work: impl FnMut(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Answer<'static, T> {
         if let Err(error) = self.shared.check() {
             return Box::pin(std::future::ready(Err(error)));
