@@ -83,10 +83,15 @@ impl Server {
 
     /// Where it listens.
     pub(crate) fn target(&self, transport: Transport) -> Target {
-        match if transport == Transport::Inet { &self.tcp } else { &self.unix } {
+        match self.endpoint(transport) {
             Endpoint::Inet(address) => Target::Tcp(*address),
             Endpoint::Unix(path) => Target::Unix(path.clone()),
         }
+    }
+
+    /// The same as Postfix writes it.
+    pub(crate) fn endpoint(&self, transport: Transport) -> &Endpoint {
+        if transport == Transport::Inet { &self.tcp } else { &self.unix }
     }
 
     /// Runs a command beside the daemon, which must succeed.

@@ -38,10 +38,15 @@ pub(crate) struct Postfix {
 impl Postfix {
     /// Starts a Postfix that asks the policy server at `policy`, and waits until it greets.
     pub(crate) fn start(policy: &Endpoint) -> Self {
+        Self::start_with(policy, "")
+    }
+
+    /// The same with more in its main.cf, which overrides what comes before.
+    pub(crate) fn start_with(policy: &Endpoint, more: &str) -> Self {
         assert!(geteuid().is_root(), "Postfix's master must be started by root\nhint: run the tests in a container");
         let dir = tempfile::Builder::new().prefix("postfix-").tempdir().expect("a directory for Postfix");
         let address = free_port();
-        lay_out(dir.path(), policy, address).expect("Postfix's directories can be made");
+        lay_out(dir.path(), policy, more, address).expect("Postfix's directories can be made");
         let mut postfix = Self { master: start_master(dir.path()), address, dir };
         postfix.wait_until_it_listens(policy);
         postfix
@@ -120,13 +125,13 @@ fn start_master(dir: &Path) -> Tied {
     Tied::spawn(master.stdout(Stdio::null()).stderr(Stdio::null()))
 }
 
-fn lay_out(dir: &Path, policy: &Endpoint, address: SocketAddr) -> io::Result<()> {
+fn lay_out(dir: &Path, policy: &Endpoint, more: &str, address: SocketAddr) -> io::Result<()> {
     fs::set_permissions(dir, fs::Permissions::from_mode(0o755))?;
     make_queue(&dir.join("queue"))?;
     make_dir(&dir.join("data"), OWNER, OWNER, 0o700)?;
     make_dir(&dir.join("mail"), NOBODY, NOBODY, 0o700)?;
     make_dir(&dir.join("etc"), 0, 0, 0o755)?;
-    write_dated_back(&dir.join("etc/main.cf"), &main_cf(dir, policy))?;
+    write_dated_back(&dir.join("etc/main.cf"), &(main_cf(dir, policy) + more))?;
     write_dated_back(&dir.join("etc/master.cf"), &MASTER_CF.replace("SMTP", &address.to_string()))
 }
 
@@ -217,6 +222,7 @@ trace    unix        - - n -     0 bounce
 flush    unix        n - n 1000? 0 flush
 proxymap unix        - - n -     - proxymap
 error    unix        - - n -     - error
+discard  unix        - - n -     - discard
 retry    unix        - - n -     - error
 virtual  unix        - n n -     - virtual
 anvil    unix        - - n -     1 anvil

@@ -64,18 +64,29 @@ pub(super) type Jobs = Vec<Box<dyn Job>>;
 /// Jobs that failed by their own fault, each with its error.
 type Spoilt = Vec<(Box<dyn Job>, StoreError)>;
 
-/// Runs all jobs in one transaction and answers them. Those that fail by their own fault do not spoil the others; when the
-/// database is at fault nothing has happened, and the jobs come back with the trouble.
+/// What came of jobs that were committed together. Nobody has been told yet.
+pub(super) struct Outcomes {
+    done: Jobs,
+    spoilt: Spoilt,
+}
+
+impl Outcomes {
+    /// Tells those who wait.
+    pub(super) fn tell(self) {
+        self.done.into_iter().for_each(Job::committed);
+        self.spoilt.into_iter().for_each(|(job, error)| job.failed(error));
+    }
+}
+
+/// Runs all jobs in one transaction. Those that fail by their own fault do not spoil the others; when the database is at
+/// fault nothing has happened, and the jobs come back with the trouble.
 pub(super) fn commit_together(
     connection: &Connection,
     mut jobs: Jobs,
     describe: impl Fn(rusqlite::Error) -> StoreError,
-) -> Result<(), (Jobs, Trouble)> {
+) -> Result<Outcomes, (Jobs, Trouble)> {
     match run_all(connection, &mut jobs) {
-        Ok(()) => {
-            jobs.into_iter().for_each(Job::committed);
-            Ok(())
-        }
+        Ok(()) => Ok(Outcomes { done: jobs, spoilt: Spoilt::new() }),
         Err(error) if is_statements_own(&error) => {
             roll_back(connection);
             commit_the_good(connection, jobs, describe)
@@ -99,14 +110,10 @@ fn commit_the_good(
     connection: &Connection,
     jobs: Jobs,
     describe: impl Fn(rusqlite::Error) -> StoreError,
-) -> Result<(), (Jobs, Trouble)> {
+) -> Result<Outcomes, (Jobs, Trouble)> {
     let (mut done, mut spoilt) = (Jobs::with_capacity(jobs.len()), Spoilt::new());
     match run_each(connection, jobs, &mut done, &mut spoilt, describe) {
-        Ok(()) => {
-            done.into_iter().for_each(Job::committed);
-            spoilt.into_iter().for_each(|(job, error)| job.failed(error));
-            Ok(())
-        }
+        Ok(()) => Ok(Outcomes { done, spoilt }),
         Err(error) => {
             roll_back(connection);
             done.extend(spoilt.into_iter().map(|(job, _)| job));
@@ -195,7 +202,7 @@ mod tests {
         let (first, mut first_outcome) = insert(&[1]);
         let (bad, mut bad_outcome) = insert(&[2, 1]);
         let (last, mut last_outcome) = insert(&[3]);
-        assert!(commit_together(&connection, vec![first, bad, last], describe).is_ok());
+        commit_together(&connection, vec![first, bad, last], describe).ok().unwrap().tell();
         assert_eq!(stored(&connection), [1, 3], "nothing of the job that failed is left");
         assert_eq!(first_outcome.try_recv().unwrap(), Ok(1));
         assert!(bad_outcome.try_recv().unwrap().is_err());
@@ -224,7 +231,7 @@ mod tests {
         let connection = database();
         let (first, mut outcome) = insert(&[1]);
         let (witness, mut seen) = Change::new(move |_: &Connection| Ok(outcome.try_recv().is_err()));
-        assert!(commit_together(&connection, vec![first, Box::new(witness)], describe).is_ok());
+        commit_together(&connection, vec![first, Box::new(witness)], describe).ok().unwrap().tell();
         assert_eq!(seen.try_recv().unwrap(), Ok(true));
     }
 }
