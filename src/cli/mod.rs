@@ -6,6 +6,7 @@
 mod check;
 mod config;
 mod failure;
+mod fields;
 mod greylist;
 mod list;
 mod output;
