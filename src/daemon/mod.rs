@@ -5,6 +5,7 @@
 //! nonsense is reported, and everything else goes on.
 
 mod connection;
+mod heap;
 mod listener;
 mod quiet;
 mod registry;

@@ -11,6 +11,7 @@ use crate::chain::{Chain, Decision, Policy, World};
 use crate::checks::Parts;
 use crate::clock::{Clock, Timestamp};
 use crate::config::ListSettings;
+use crate::dns::Dns;
 use crate::lists::{Lists, Refreshed, SourceError, SourceReport, SourcesRead, read_sources};
 use crate::protocol::Request;
 use crate::store::{Entries, Greylist, Remembered, SourceChange};
@@ -21,6 +22,7 @@ pub(super) struct Service {
     list_settings: ArcSwap<ListSettings>,
     lists: Lists,
     entries: Arc<dyn Entries>,
+    dns: ArcSwap<Arc<dyn Dns>>,
     greylist: Arc<Remembered<dyn Greylist>>,
     /// The revision of the greylist up to which `greylist` may be believed.
     revision: AtomicU64,
@@ -39,8 +41,10 @@ impl Service {
         S: Greylist + Entries + 'static,
     {
         let greylist: Arc<Remembered<dyn Greylist>> = Arc::new(Remembered::new(store.clone() as Arc<dyn Greylist>));
+        let dns = policy.dns();
         Self {
-            chain: ArcSwap::from_pointee(policy.chain(&Parts { greylist: greylist.clone(), dns: policy.dns() })),
+            chain: ArcSwap::from_pointee(policy.chain(&Parts { greylist: greylist.clone(), dns: dns.clone() })),
+            dns: ArcSwap::from_pointee(dns),
             list_settings: ArcSwap::from_pointee(policy.config.lists.clone()),
             lists: Lists::default(),
             entries: store,
@@ -65,9 +69,11 @@ impl Service {
 
     /// Puts another policy in force, as soon as its checks know what they need to know.
     pub(super) async fn replace_policy(&self, policy: &Policy) {
-        let chain = policy.chain(&Parts { greylist: self.greylist.clone(), dns: policy.dns() });
+        let dns = policy.dns();
+        let chain = policy.chain(&Parts { greylist: self.greylist.clone(), dns: dns.clone() });
         chain.ready().await;
         self.chain.store(Arc::new(chain.succeeding(&self.chain.load())));
+        self.dns.store(Arc::new(dns));
         self.list_settings.store(Arc::new(policy.config.lists.clone()));
         self.greylist.forget_answers();
     }
@@ -123,6 +129,11 @@ impl Service {
         if let Ok(entries @ 1..) = self.entries.remove_expired(now).await {
             tracing::info!(entries, "removed expired list entries");
         }
+    }
+
+    /// Gives up the memory of answers of the DNS that hold no more.
+    pub(super) fn forget_lapsed_answers(&self) {
+        self.dns.load().forget_lapsed();
     }
 
     async fn follow_revision(&self) {
