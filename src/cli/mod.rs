@@ -4,10 +4,12 @@
 //! colon and a hint on its own line. The exit code tells what kind of error it was (`failure`).
 
 mod check;
+mod completions;
 mod config;
 mod failure;
 mod greylist;
 mod list;
+mod man;
 mod output;
 mod selectors;
 mod serve;
@@ -77,6 +79,10 @@ enum Command {
     /// Look into the greylist, and correct it
     #[command(subcommand)]
     Greylist(greylist::GreylistCommand),
+    /// Print the completions of a shell
+    Completions(completions::CompletionsArgs),
+    /// Print the manual
+    Man(man::ManArgs),
 }
 
 /// Does what the command line says.
@@ -102,6 +108,8 @@ impl Command {
             Self::Check(args) => args.run(common).await,
             Self::List(command) => command.run(common).await,
             Self::Greylist(command) => command.run(common).await,
+            Self::Completions(args) => args.run(),
+            Self::Man(args) => args.run(),
         }
     }
 }
