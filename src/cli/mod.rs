@@ -3,6 +3,7 @@
 //! Results go to stdout, as a table for people or one JSON object a line for programs; errors go to stderr, with the cause after a
 //! colon and a hint on its own line. The exit code tells what kind of error it was (`failure`).
 
+mod batv;
 mod check;
 mod completions;
 mod config;
@@ -35,6 +36,7 @@ Examples:
   postward check client_address=192.0.2.1 sender=a@example.org recipient=b@example.net
   postward list add allow --client 192.0.2.0/24 --comment 'our office'
   postward greylist show --recipient b@example.net
+  postward batv sign a@example.org
 
 Exit codes: 0 done; 1 the answer is no; 2 wrong use of the command line; 69 what is needed is not there, such as the \
 database; 78 the policy file is wrong";
@@ -83,6 +85,9 @@ enum Command {
     Completions(completions::CompletionsArgs),
     /// Print the manual
     Man(man::ManArgs),
+    /// Sign envelope senders, and tell a signature's worth (BATV)
+    #[command(subcommand)]
+    Batv(batv::BatvCommand),
 }
 
 /// Does what the command line says.
@@ -110,6 +115,7 @@ impl Command {
             Self::Greylist(command) => command.run(common).await,
             Self::Completions(args) => args.run(),
             Self::Man(args) => args.run(),
+            Self::Batv(command) => command.run(common),
         }
     }
 }
@@ -127,13 +133,21 @@ impl Common {
         })
     }
 
-    /// The policy in force; the built-in one where only a database is named.
+    /// The policy in force, by which is judged and signed.
     fn policy(&self) -> Result<Policy, Failure> {
+        Ok(Policy::from_draft(self.draft()?)?)
+    }
+
+    /// The policy in force, for who only looks after the database: he may not be allowed to read keys.
+    fn policy_without_keys(&self) -> Result<Policy, Failure> {
+        Ok(Policy::without_keys(self.draft()?)?)
+    }
+
+    /// The policy file; the built-in policy where only a database is named.
+    fn draft(&self) -> Result<Draft, Failure> {
         match self.policy_file() {
-            Ok(file) => Ok(Policy::load(&file)?),
-            Err(_) if self.database.is_some() => {
-                Ok(Policy::from_draft(Draft::parse(Path::new("built-in policy"), String::new())?)?)
-            }
+            Ok(file) => Ok(Draft::read(&file)?),
+            Err(_) if self.database.is_some() => Ok(Draft::parse(Path::new("built-in policy"), String::new())?),
             Err(failure) => Err(failure),
         }
     }

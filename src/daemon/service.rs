@@ -41,10 +41,10 @@ impl Service {
         S: Greylist + Entries + 'static,
     {
         let greylist: Arc<Remembered<dyn Greylist>> = Arc::new(Remembered::new(store.clone() as Arc<dyn Greylist>));
-        let dns = policy.dns();
+        let parts = parts(policy, &greylist);
         Self {
-            chain: ArcSwap::from_pointee(policy.chain(&Parts { greylist: greylist.clone(), dns: dns.clone() })),
-            dns: ArcSwap::from_pointee(dns),
+            chain: ArcSwap::from_pointee(policy.chain(&parts)),
+            dns: ArcSwap::from_pointee(parts.dns),
             list_settings: ArcSwap::from_pointee(policy.config.lists.clone()),
             lists: Lists::default(),
             entries: store,
@@ -69,11 +69,11 @@ impl Service {
 
     /// Puts another policy in force, as soon as its checks know what they need to know.
     pub(super) async fn replace_policy(&self, policy: &Policy) {
-        let dns = policy.dns();
-        let chain = policy.chain(&Parts { greylist: self.greylist.clone(), dns: dns.clone() });
+        let parts = parts(policy, &self.greylist);
+        let chain = policy.chain(&parts);
         chain.ready().await;
         self.chain.store(Arc::new(chain.succeeding(&self.chain.load())));
-        self.dns.store(Arc::new(dns));
+        self.dns.store(Arc::new(parts.dns));
         self.list_settings.store(Arc::new(policy.config.lists.clone()));
         self.greylist.forget_answers();
     }
@@ -174,6 +174,10 @@ impl Service {
             tracing::warn!("and {} more list entries", rejected.count - rejected.first.len() as u64);
         }
     }
+}
+
+fn parts(policy: &Policy, greylist: &Arc<Remembered<dyn Greylist>>) -> Parts {
+    Parts { greylist: greylist.clone(), dns: policy.dns(), tagging: policy.tagging.clone() }
 }
 
 fn reached_table(read: &SourcesRead) -> bool {
