@@ -7,10 +7,12 @@ mod check;
 mod config;
 mod failure;
 mod greylist;
+mod journal;
 mod list;
 mod output;
 mod selectors;
 mod serve;
+mod when;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -33,6 +35,7 @@ Examples:
   postward check client_address=192.0.2.1 sender=a@example.org recipient=b@example.net
   postward list add allow --client 192.0.2.0/24 --comment 'our office'
   postward greylist show --recipient b@example.net
+  postward journal --recipient b@example.net --since 1d
 
 Exit codes: 0 done; 1 the answer is no; 2 wrong use of the command line; 69 what is needed is not there, such as the \
 database; 78 the policy file is wrong";
@@ -77,6 +80,8 @@ enum Command {
     /// Look into the greylist, and correct it
     #[command(subcommand)]
     Greylist(greylist::GreylistCommand),
+    /// Show what was decided: why was this mail refused?
+    Journal(Box<journal::JournalArgs>),
 }
 
 /// Does what the command line says.
@@ -102,6 +107,7 @@ impl Command {
             Self::Check(args) => args.run(common).await,
             Self::List(command) => command.run(common).await,
             Self::Greylist(command) => command.run(common).await,
+            Self::Journal(args) => args.run(common).await,
         }
     }
 }

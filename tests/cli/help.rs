@@ -2,7 +2,7 @@
 
 use crate::desk::Desk;
 
-const COMMANDS: [&str; 20] = [
+const COMMANDS: [&str; 22] = [
     "",
     "serve",
     "config",
@@ -23,6 +23,8 @@ const COMMANDS: [&str; 20] = [
     "greylist allow",
     "greylist forget",
     "greylist prune",
+    "journal",
+    "journal show",
 ];
 
 #[test]
@@ -41,9 +43,17 @@ fn every_help_fits_on_a_terminal() {
 
 #[test]
 fn commands_that_need_more_than_their_name_have_an_example() {
-    for command in
-        ["", "check", "list add", "list remove", "list match", "list import", "greylist show", "greylist allow"]
-    {
+    for command in [
+        "",
+        "check",
+        "list add",
+        "list remove",
+        "list match",
+        "list import",
+        "greylist show",
+        "greylist allow",
+        "journal",
+    ] {
         let help = Desk::new().run(command.split_whitespace().chain(["--help"])).ok().out;
         assert!(help.contains("\n  postward "), "{command}:\n{help}");
     }

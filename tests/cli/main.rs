@@ -16,6 +16,7 @@ mod evidence;
 mod greylist;
 mod help;
 mod importing;
+mod journal;
 mod list;
 mod sources;
 mod terminal;

@@ -14,6 +14,7 @@ mod bad_input;
 mod descriptors;
 mod dialogues;
 mod dns;
+mod journal;
 mod life;
 mod log;
 mod sockets;
