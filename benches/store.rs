@@ -7,8 +7,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use postward::journal::{Account, Journal};
 use postward::store::sqlite::Sqlite;
-use postward::store::{Attempt, Greylist, Retention};
+use postward::store::{
+    AddressSelection, Attempt, Greylist, Journal as _, JournalRecord, JournalRetention, JournalSelection, JournalWalk,
+    Retention, Thread, TraceRecord, Triplet, Verdict,
+};
 use rusqlite::{Connection, params};
 
 const RETENTION: Retention = Retention {
@@ -19,6 +23,8 @@ const RETENTION: Retention = Retention {
     waiting: 1_000_000,
 };
 
+const JOURNAL: JournalRetention = JournalRetention { keep: Duration::from_secs(14 * 86_400), rows: 500_000 };
+
 const CALLERS: u64 = 10;
 const EACH: u64 = 30_000;
 
@@ -27,7 +33,9 @@ async fn main() {
     for triplets in [10_000, 1_000_000] {
         start_with(triplets).await;
     }
-    remember_new_triplets().await;
+    remember_new_triplets(false).await;
+    remember_new_triplets(true).await;
+    search_a_full_journal().await;
 }
 
 /// How soon a daemon with so many stored triplets answers.
@@ -43,24 +51,108 @@ async fn start_with(triplets: u32) {
     println!("{triplets} triplets ({size} MB): open after {opened:.1?}, first answer after {answered:.1?}");
 }
 
-/// How many new triplets are committed in a second when ten callers wait for each of theirs.
-async fn remember_new_triplets() {
+/// How many new triplets are committed in a second when ten callers wait for each of theirs, and each is written down.
+async fn remember_new_triplets(journaled: bool) {
     let directory = tempfile::tempdir().unwrap();
     let store = Arc::new(Sqlite::serve(&directory.path().join("postward.db")).unwrap());
+    let journal = Arc::new(Journal::new(store.clone(), JOURNAL));
+    let writing = tokio::spawn({
+        let journal = Arc::clone(&journal);
+        async move {
+            loop {
+                journal.arrived().await;
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                journal.write_records().await;
+            }
+        }
+    });
     let started = Instant::now();
     let callers = (0..CALLERS).map(|caller| {
-        let store = Arc::clone(&store);
+        let (store, journal) = (Arc::clone(&store), Arc::clone(&journal));
         tokio::spawn(async move {
             for number in 0..EACH {
                 let attempt = attempt((caller * EACH + number).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20);
                 store.record_attempt(&attempt, &RETENTION, Timestamp::now()).await.unwrap();
+                if journaled {
+                    journal.note(account(&attempt));
+                }
             }
         })
     });
     for caller in callers.collect::<Vec<_>>() {
         caller.await.unwrap();
     }
-    println!("{:.0} new triplets a second", (CALLERS * EACH) as f64 / started.elapsed().as_secs_f64());
+    let rate = (CALLERS * EACH) as f64 / started.elapsed().as_secs_f64();
+    let dropped = journal.take_dropped();
+    let how = if journaled { format!("with the journal, which dropped {dropped}") } else { "without".to_owned() };
+    println!("{rate:.0} new triplets a second {how}");
+    writing.abort();
+}
+
+/// How long it takes to find what is nowhere, among so many decisions as are kept.
+async fn search_a_full_journal() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("postward.db");
+    let store = Sqlite::serve(&path).unwrap();
+    let started = Instant::now();
+    for portion in 0..JOURNAL.rows / 1000 {
+        let records = (0..1000).flat_map(|number| account(&attempt(portion * 1000 + number)).records);
+        store.append(records.collect(), &JOURNAL).await.unwrap();
+    }
+    let filled = JOURNAL.rows as f64 / started.elapsed().as_secs_f64();
+    store.close();
+    let size = std::fs::metadata(&path).unwrap().len() / 1_000_000;
+    let store = Sqlite::read_only(&path).unwrap();
+    let recipient = Some(AddressSelection::Key("nobody@example.net".into()));
+    let domain = Some("example.com".into());
+    for selection in
+        [JournalSelection { recipient, ..Default::default() }, JournalSelection { domain, ..Default::default() }]
+    {
+        let started = Instant::now();
+        assert!(store.records(&selection, JournalWalk::Newest, 1000).await.unwrap().is_empty());
+        println!(
+            "{} decisions ({size} MB, written at {filled:.0}/s) searched in {:.1?}",
+            JOURNAL.rows,
+            started.elapsed()
+        );
+    }
+}
+
+/// What the deferral of an attempt leaves, with a trace as long as that of the whole chain.
+fn account(attempt: &Attempt) -> Account {
+    let step = |check: &str| TraceRecord {
+        check: check.to_owned(),
+        mode: "enforce".to_owned(),
+        reason: Some(format!("{check}-listed")),
+        consequence: Some("ignore".to_owned()),
+        evidence: "mail.example.org has the address 192.0.2.1, which is not listed".to_owned(),
+        elapsed_us: 1234,
+    };
+    let record = JournalRecord {
+        id: 0,
+        time: Timestamp::now(),
+        client: [192, 0, 2, 1].into(),
+        client_name: Some("mail.example.org".to_owned()),
+        helo: "mail.example.org".to_owned(),
+        sender: attempt.sender.clone(),
+        sender_key: attempt.sender.clone(),
+        recipient: attempt.recipient.clone(),
+        recipient_key: attempt.recipient.clone(),
+        check: "greylist".to_owned(),
+        reason: "greylist-new".to_owned(),
+        observed: false,
+        verdict: Verdict::Defer,
+        action: "DEFER_IF_PERMIT 4.7.1 Greylisted, please try again in 300 seconds".to_owned(),
+        evidence: format!("first attempt from {}; 300 s left", attempt.network),
+        elapsed: Duration::from_millis(1),
+        thread: Some(Thread::from(&Triplet {
+            client: attempt.network.clone(),
+            sender: attempt.sender.clone(),
+            recipient: attempt.recipient.clone(),
+        })),
+        trace: ["access", "helo", "reverse_dns", "dnsbl", "spf", "greylist"].map(step).to_vec(),
+    };
+    Account { records: vec![record], ..Account::default() }
 }
 
 fn attempt(random: u64) -> Attempt {

@@ -3,6 +3,7 @@
 //! A check finds something ([`Finding`]); its options name the consequence; what a consequence does to the answer stands here and
 //! nowhere else, and so do observe mode, the deadline, failing open and the log line. Whatever goes wrong, the answer is DUNNO.
 
+mod account;
 mod decision;
 mod header;
 mod log;
@@ -62,8 +63,9 @@ impl Chain {
     /// Answers a request, and logs the decision.
     pub async fn answer(&self, request: &Request, world: &World) -> Decision {
         let started = Instant::now();
-        let decision = self.decide(request, world).await;
-        log::decision(&decision, request, started.elapsed());
+        let mut decision = self.decide(request, world).await;
+        decision.elapsed = started.elapsed();
+        log::decision(&decision, request);
         decision
     }
 
@@ -72,7 +74,7 @@ impl Chain {
         let mut course = Course::default();
         course.fail(Reason::Error, why);
         let decision = course.into_decision();
-        log::decision(&decision, request, Duration::ZERO);
+        log::decision(&decision, request);
         decision
     }
 

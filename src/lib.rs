@@ -8,7 +8,7 @@
 //! ```text
 //! octets → protocol::Decoder → Request → exempt? → lists as they stand → Chain::decide → Decision
 //!              for each step: check.find(context) → Finding{reason, evidence} → Consequence → go on | answer
-//!              Decision{action, check, reason, trace} → one write "action=…\n\n", and one log line
+//!              Decision{action, check, reason, trace} → one write "action=…\n\n", then the journal; one log line
 //! ```
 //!
 //! # The rooms
@@ -24,6 +24,7 @@
 //! | [`dns`] | what the DNS says, or that it could not be asked |
 //! | [`spf`] | what a sender's domain says about a client (RFC 7208) |
 //! | [`batv`] | what machines put into addresses, how to take it out again, and our own signature on ours |
+//! | [`journal`] | what we decided: written down beside the answers, never in front of them |
 //! | [`lists`] | whom we know: patterns, entries, the compiled snapshot, the files they come from |
 //! | [`config`] | what a person writes, and everything that is wrong with it; it knows no check |
 //! | [`checks`] | what is checked: one file for each check |
@@ -37,6 +38,7 @@
 //! - A deferral is sent only after the attempt is committed; what cannot be remembered is not deferred.
 //! - A check says what it found; the chain says what that means. Checks never touch sockets, clocks, SQL or each other.
 //! - One request sees one world: one snapshot of the lists, one chain, one clock reading, whatever is reloaded meanwhile.
+//! - Nobody waits for the journal: what cannot be written in time is dropped and counted.
 //! - Nothing above [`store`] names an engine, but for the places where it is opened.
 //! - No reply is better than a wrong one: malformed input is warned about and the connection closed.
 //! - Nothing from the network is trusted: sizes are bounded, octets become text in one place ([`text`]), and no stranger's text
@@ -52,6 +54,7 @@ pub mod clock;
 pub mod config;
 pub mod daemon;
 pub mod dns;
+pub mod journal;
 pub mod lists;
 pub mod mail;
 pub mod net;

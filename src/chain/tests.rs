@@ -1,5 +1,7 @@
 //! The chain with checks that find what a test wants them to find.
 
+mod account;
+
 use std::path::Path;
 use std::sync::Mutex;
 

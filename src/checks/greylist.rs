@@ -255,6 +255,16 @@ impl GreylistCheck {
     }
 
     async fn found(&self, attempt: &Attempt, sighting: &Sighting, now: Timestamp) -> Finding {
+        let triplet = Triplet {
+            client: sighting.client.clone(),
+            sender: attempt.sender.clone(),
+            recipient: attempt.recipient.clone(),
+        };
+        let finding = self.judged(&triplet, sighting, now).await;
+        Finding { triplet: Some(triplet), ..finding }
+    }
+
+    async fn judged(&self, triplet: &Triplet, sighting: &Sighting, now: Timestamp) -> Finding {
         let Sighting { client, attempts, .. } = sighting;
         match judge(sighting, now, self.options.delay.0) {
             Judgement::New => {
@@ -263,7 +273,7 @@ impl GreylistCheck {
             Judgement::Early { left } => {
                 self.deferral(Reason::GreylistEarly, left, &format!("attempt {attempts} from {client}, too early"))
             }
-            Judgement::Passed { waited } => self.pass(attempt, sighting, waited, now).await,
+            Judgement::Passed { waited } => self.pass(triplet, sighting, waited, now).await,
             Judgement::Known => Finding::new(Reason::GreylistKnown, &format!("{client} has passed before")),
             Judgement::KnownClient => Finding::new(
                 Reason::GreylistClient,
@@ -278,14 +288,9 @@ impl GreylistCheck {
         Finding { text, ..Finding::new(reason, &format!("{evidence}; {seconds} s left")) }
     }
 
-    async fn pass(&self, attempt: &Attempt, sighting: &Sighting, waited: Duration, now: Timestamp) -> Finding {
-        let triplet = Triplet {
-            client: sighting.client.clone(),
-            sender: attempt.sender.clone(),
-            recipient: attempt.recipient.clone(),
-        };
+    async fn pass(&self, triplet: &Triplet, sighting: &Sighting, waited: Duration, now: Timestamp) -> Finding {
         // What could not be noted is noted at the next attempt, which passes as well.
-        let noted = match self.store.note_pass(&triplet, now).await {
+        let noted = match self.store.note_pass(triplet, now).await {
             Ok(()) => String::new(),
             Err(error) => format!("; not remembered: {error}"),
         };

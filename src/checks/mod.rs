@@ -130,6 +130,8 @@ pub struct Finding {
     pub skip: Vec<String>,
     /// For how long the recipient was delayed before it passed.
     pub delayed: Option<Duration>,
+    /// The conversation that the request belongs to.
+    pub triplet: Option<store::Triplet>,
     /// The enhanced status code for a refusal, where 5.7.1 is not the one.
     pub status: Option<&'static str>,
     /// The domain that says the client may write in its name.
@@ -165,6 +167,9 @@ macro_rules! words {
         pub enum $name { $($(#[$doc])* $variant,)* }
 
         impl $name {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
             /// The word for it in logs, metrics and JSON.
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $word,)* }

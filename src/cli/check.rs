@@ -9,7 +9,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::failure::NO;
-use super::output::{Format, Output, json_line, line, write_table};
+use super::output::{Format, Output, json_line, line, write_steps};
 use super::{Common, Failure};
 use crate::chain::{Decision, TraceStep, World};
 use crate::checks::{Parts, Reason};
@@ -18,7 +18,7 @@ use crate::dns::{Dns, leads_to};
 use crate::lists::Lists;
 use crate::mail::fold_host;
 use crate::protocol::{Attribute, Attributes, Decoder, MAX_REQUEST, Request};
-use crate::store::Rehearsal;
+use crate::store::{Rehearsal, TraceRecord};
 use crate::text::closest;
 
 /// Attributes that Postfix sends and no check looks at: accepted, so that a recorded request can be pasted.
@@ -132,7 +132,7 @@ impl CheckArgs {
     }
 
     fn show(&self, decision: &Decision) -> Result<(), Failure> {
-        let Decision { action, check, reason, trace } = decision;
+        let Decision { action, check, reason, trace, .. } = decision;
         if self.output.format == Format::Json {
             return json_line(&Shown { action: action.to_string(), check: *check, reason: *reason, steps: trace });
         }
@@ -140,7 +140,7 @@ impl CheckArgs {
         if trace.is_empty() {
             return line("no check was asked");
         }
-        write_table(["check", "mode", "reason", "consequence", "evidence", "time"], trace.iter().map(row))
+        write_steps(trace.iter().map(TraceRecord::from))
     }
 }
 
@@ -158,17 +158,6 @@ fn address_literal(address: IpAddr) -> String {
         IpAddr::V4(address) => format!("[{address}]"),
         IpAddr::V6(address) => format!("[IPv6:{address}]"),
     }
-}
-
-fn row(step: &TraceStep) -> [String; 6] {
-    [
-        step.check.to_owned(),
-        step.mode.as_str().to_owned(),
-        step.reason.map_or("-", Reason::as_str).to_owned(),
-        step.consequence.map_or("-", |consequence| consequence.as_str()).to_owned(),
-        step.evidence.clone(),
-        format!("{} µs", step.elapsed_us),
-    ]
 }
 
 /// A request made of `name=value` words.

@@ -9,11 +9,13 @@ mod completions;
 mod config;
 mod failure;
 mod greylist;
+mod journal;
 mod list;
 mod man;
 mod output;
 mod selectors;
 mod serve;
+mod when;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -37,6 +39,7 @@ Examples:
   postward list add allow --client 192.0.2.0/24 --comment 'our office'
   postward greylist show --recipient b@example.net
   postward batv sign a@example.org
+  postward journal --recipient b@example.net --since 1d
 
 Exit codes: 0 done; 1 the answer is no; 2 wrong use of the command line; 69 what is needed is not there, such as the \
 database; 78 the policy file is wrong";
@@ -88,6 +91,8 @@ enum Command {
     /// Sign envelope senders, and tell a signature's worth (BATV)
     #[command(subcommand)]
     Batv(batv::BatvCommand),
+    /// Show what was decided: why was this mail refused?
+    Journal(Box<journal::JournalArgs>),
 }
 
 /// Does what the command line says.
@@ -116,6 +121,7 @@ impl Command {
             Self::Completions(args) => args.run(),
             Self::Man(args) => args.run(),
             Self::Batv(command) => command.run(common),
+            Self::Journal(args) => args.run(common).await,
         }
     }
 }

@@ -9,6 +9,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
 
 use super::Failure;
+use crate::store::TraceRecord;
 use crate::text::{is_unprintable, printable};
 
 /// The most octets of one cell.
@@ -63,6 +64,16 @@ pub(super) fn write_table<const N: usize>(
         return Ok(());
     }
     table.to_string().lines().try_for_each(|row| line(row.trim()))
+}
+
+/// Writes what each step of the chain did.
+pub(super) fn write_steps(steps: impl Iterator<Item = TraceRecord>) -> Result<(), Failure> {
+    let row = |step: TraceRecord| {
+        let took = format!("{} µs", step.elapsed_us);
+        let (reason, consequence) = (or_dash(step.reason.as_deref()), or_dash(step.consequence.as_deref()));
+        [step.check, step.mode, reason, consequence, step.evidence, took]
+    };
+    write_table(["check", "mode", "reason", "consequence", "evidence", "time"], steps.map(row))
 }
 
 /// Writes one object as a line.

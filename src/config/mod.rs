@@ -6,6 +6,7 @@
 
 mod batv;
 mod document;
+mod journal;
 mod lists;
 mod mistakes;
 mod path;
@@ -25,6 +26,7 @@ use serde_yaml::Value;
 
 pub use self::batv::{BatvSettings, KeySettings, MailDomain};
 pub use self::document::Location;
+pub use self::journal::JournalSettings;
 pub use self::lists::ListSettings;
 pub use self::mistakes::{ConfigError, Mistake, Mistakes};
 pub use self::path::KeyPath;
@@ -60,6 +62,8 @@ pub struct Config {
     pub lists: ListSettings,
     /// Whose envelope senders are signed.
     pub batv: BatvSettings,
+    /// How much of what was decided is kept.
+    pub journal: JournalSettings,
 }
 
 /// Who is never checked.
@@ -172,6 +176,7 @@ impl Default for Config {
             dns: DnsSettings { servers: Vec::new(), timeout: Period::seconds(2) },
             lists: ListSettings { refresh: Period::seconds(15 * 60), sources: Vec::new() },
             batv: BatvSettings::default(),
+            journal: JournalSettings::default(),
         }
     }
 }
@@ -199,6 +204,7 @@ impl Config {
             exempt: Exempt::read(section.section("exempt")),
             dns: DnsSettings::read(section.section("dns"), deadline),
             lists: ListSettings::read(section.section("lists"), &surroundings),
+            journal: JournalSettings::read(section.section("journal")),
         };
         if config.listen.is_empty() {
             section.mistake("listen", "nobody could connect: name at least one endpoint");
@@ -400,6 +406,21 @@ mod tests {
             let error = read(text).unwrap_err();
             assert!(error.contains("1 mistake") && error.contains(expected), "{error}");
         }
+    }
+
+    #[test]
+    fn a_journal_that_would_keep_nothing_is_a_mistake() {
+        for (text, expected) in [
+            ("journal: {keep: 5m}", "1:17: journal.keep: must be at least 1h"),
+            ("journal: {rows: 0}", "1:17: journal.rows: must be at least 1000"),
+            ("journal: {rows: many}", "1:17: journal.rows: `many` is no whole number"),
+            ("journal: {row: 5000}", "did you mean `rows`?"),
+        ] {
+            let error = read(text).unwrap_err();
+            assert!(error.contains("1 mistake") && error.contains(expected), "{error}");
+        }
+        let journal = read("journal: {keep: 30d, rows: 5000}").unwrap().journal;
+        assert_eq!(journal, JournalSettings { keep: Period::days(30), rows: 5000 });
     }
 
     #[test]

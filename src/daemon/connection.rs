@@ -75,8 +75,10 @@ async fn answer_all<S: AsyncWrite + Unpin>(
     let mut answered = 0;
     while let Some(request) = decoder.next_request().map_err(|error| error.to_string())? {
         slot.busy();
-        let reply = service.answer(&request).await.action.encode();
-        match time::timeout(MAX_REPLY_TIME, stream.write_all(&reply)).await {
+        let decision = service.answer(&request).await;
+        let written = time::timeout(MAX_REPLY_TIME, stream.write_all(&decision.action.encode())).await;
+        service.note(&request, &decision);
+        match written {
             Ok(Ok(())) => answered += 1,
             Ok(Err(error)) => return Err(format!("the reply could not be written: {error}")),
             Err(_) => return Err(format!("the reply was not read within {MAX_REPLY_TIME:?}")),

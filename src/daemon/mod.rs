@@ -32,6 +32,9 @@ use crate::store::sqlite::Sqlite;
 /// How long connections may take to finish what is in flight when the daemon ends.
 const GRACE: Duration = Duration::from_secs(3);
 
+/// How long the end may take to write down what was decided.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
 /// How long the start may wait for list sources.
 const FIRST_READING: Duration = Duration::from_secs(1);
 
@@ -92,6 +95,11 @@ pub async fn serve(policy_file: &Path, database: Option<&Path>) -> Result<(), Se
     let _ = ending.send(true);
     upkeep.abort();
     registry.closed(GRACE).await;
+    let last_words = async {
+        service.journal().write_records().await;
+        service.journal().write_sums().await;
+    };
+    let _ = tokio::time::timeout(LAST_WORDS, last_words).await;
     Ok(())
 }
 

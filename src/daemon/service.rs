@@ -10,11 +10,12 @@ use tokio::sync::Notify;
 use crate::chain::{Chain, Decision, Policy, World};
 use crate::checks::Parts;
 use crate::clock::{Clock, Timestamp};
-use crate::config::ListSettings;
+use crate::config::{JournalSettings, ListSettings};
 use crate::dns::Dns;
+use crate::journal::Journal;
 use crate::lists::{Lists, Refreshed, SourceError, SourceReport, SourcesRead, read_sources};
 use crate::protocol::Request;
-use crate::store::{Entries, Greylist, Remembered, SourceChange};
+use crate::store::{self, Entries, Greylist, JournalRetention, Remembered, SourceChange};
 
 /// The running parts. What a reload replaces is swapped as a whole: a request in flight keeps what it began with.
 pub(super) struct Service {
@@ -26,6 +27,7 @@ pub(super) struct Service {
     greylist: Arc<Remembered<dyn Greylist>>,
     /// The revision of the greylist up to which `greylist` may be believed.
     revision: AtomicU64,
+    journal: Journal,
     clock: Arc<dyn Clock>,
     reload_wanted: Notify,
     /// Whether the table has what the sources said when they were last read.
@@ -38,7 +40,7 @@ impl Service {
     /// Puts a policy to work with a store.
     pub(super) fn new<S>(policy: &Policy, store: Arc<S>, clock: Arc<dyn Clock>) -> Self
     where
-        S: Greylist + Entries + 'static,
+        S: Greylist + Entries + store::Journal + 'static,
     {
         let greylist: Arc<Remembered<dyn Greylist>> = Arc::new(Remembered::new(store.clone() as Arc<dyn Greylist>));
         let parts = parts(policy, &greylist);
@@ -47,6 +49,7 @@ impl Service {
             dns: ArcSwap::from_pointee(parts.dns),
             list_settings: ArcSwap::from_pointee(policy.config.lists.clone()),
             lists: Lists::default(),
+            journal: Journal::new(store.clone(), retention(policy.config.journal)),
             entries: store,
             greylist,
             revision: AtomicU64::new(0),
@@ -67,6 +70,16 @@ impl Service {
         }
     }
 
+    /// Writes down what was answered, later and beside other answers.
+    pub(super) fn note(&self, request: &Request, decision: &Decision) {
+        self.journal.note(decision.account(request, self.clock.now()));
+    }
+
+    /// What was decided.
+    pub(super) fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
     /// Puts another policy in force, as soon as its checks know what they need to know.
     pub(super) async fn replace_policy(&self, policy: &Policy) {
         let parts = parts(policy, &self.greylist);
@@ -75,6 +88,7 @@ impl Service {
         self.chain.store(Arc::new(chain.succeeding(&self.chain.load())));
         self.dns.store(Arc::new(parts.dns));
         self.list_settings.store(Arc::new(policy.config.lists.clone()));
+        self.journal.keep(retention(policy.config.journal));
         self.greylist.forget_answers();
     }
 
@@ -129,6 +143,9 @@ impl Service {
         if let Ok(entries @ 1..) = self.entries.remove_expired(now).await {
             tracing::info!(entries, "removed expired list entries");
         }
+        if let records @ 1.. = self.journal.purge(now).await {
+            tracing::info!(records, "removed old decisions from the journal");
+        }
     }
 
     /// Gives up the memory of answers of the DNS that hold no more.
@@ -178,6 +195,10 @@ impl Service {
 
 fn parts(policy: &Policy, greylist: &Arc<Remembered<dyn Greylist>>) -> Parts {
     Parts { greylist: greylist.clone(), dns: policy.dns(), tagging: policy.tagging.clone() }
+}
+
+fn retention(JournalSettings { keep, rows }: JournalSettings) -> JournalRetention {
+    JournalRetention { keep: keep.0, rows }
 }
 
 fn reached_table(read: &SourcesRead) -> bool {

@@ -13,6 +13,15 @@ use crate::clock::{Timestamp, elapsed};
 /// How often other processes' changes are looked for.
 const LOOK: Duration = Duration::from_secs(1);
 
+/// How long decisions are gathered before they are written.
+const GATHER: Duration = Duration::from_millis(100);
+
+/// How often what was counted is written.
+const SUMS: Duration = Duration::from_secs(2);
+
+/// How often it is told that the journal could not keep up.
+const TELL: Duration = Duration::from_secs(10);
+
 /// How often lapsed things are forgotten.
 const PURGE: Duration = Duration::from_secs(60);
 
@@ -38,7 +47,15 @@ pub(super) async fn run(service: Arc<Service>) {
 
 /// What one part waits for holds up none of the others.
 async fn keep_up(service: Arc<Service>) {
-    tokio::join!(follow_changes(&service), read_sources(&service), forget_lapsed(&service), give_memory_back(&service));
+    tokio::join!(
+        follow_changes(&service),
+        read_sources(&service),
+        forget_lapsed(&service),
+        write_records(&service),
+        write_sums(&service),
+        tell_dropped(&service),
+        give_memory_back(&service)
+    );
 }
 
 async fn follow_changes(service: &Service) {
@@ -79,6 +96,35 @@ async fn give_memory_back(service: &Service) {
             heap
         });
         heap = looked.await.unwrap_or_default();
+    }
+}
+
+/// Decisions are written together: one by one they would be in the way of those who wait for an answer.
+async fn write_records(service: &Service) {
+    loop {
+        service.journal().arrived().await;
+        sleep(GATHER).await;
+        while !service.journal().write_records().await {
+            sleep(LOOK).await;
+        }
+    }
+}
+
+async fn write_sums(service: &Service) {
+    let mut write = ticking(SUMS);
+    loop {
+        write.tick().await;
+        service.journal().write_sums().await;
+    }
+}
+
+async fn tell_dropped(service: &Service) {
+    let mut tell = ticking(TELL);
+    loop {
+        tell.tick().await;
+        if let dropped @ 1.. = service.journal().take_dropped() {
+            tracing::warn!(dropped, "the journal lacks decisions that could not be written in time");
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::desk::Desk;
 
-const COMMANDS: [&str; 22] = [
+const COMMANDS: [&str; 24] = [
     "",
     "serve",
     "config",
@@ -25,6 +25,8 @@ const COMMANDS: [&str; 22] = [
     "greylist prune",
     "completions",
     "man",
+    "journal",
+    "journal show",
 ];
 
 #[test]
@@ -43,9 +45,17 @@ fn every_help_fits_on_a_terminal() {
 
 #[test]
 fn commands_that_need_more_than_their_name_have_an_example() {
-    for command in
-        ["", "check", "list add", "list remove", "list match", "list import", "greylist show", "greylist allow"]
-    {
+    for command in [
+        "",
+        "check",
+        "list add",
+        "list remove",
+        "list match",
+        "list import",
+        "greylist show",
+        "greylist allow",
+        "journal",
+    ] {
         let help = Desk::new().run(command.split_whitespace().chain(["--help"])).ok().out;
         assert!(help.contains("\n  postward "), "{command}:\n{help}");
     }

@@ -17,6 +17,7 @@ mod evidence;
 mod greylist;
 mod help;
 mod importing;
+mod journal;
 mod list;
 mod manual;
 mod sources;

@@ -15,6 +15,7 @@ mod bounces;
 mod descriptors;
 mod dialogues;
 mod dns;
+mod journal;
 mod life;
 mod log;
 mod sockets;

@@ -9,6 +9,7 @@
 //! | `attempt` `room` | the hot path: what an attempt finds and leaves |
 //! | `greylist` `walk` `sweep` | all else about the greylist; long work in small steps |
 //! | `entries` `plan` | the access lists |
+//! | `journal` `recall` `tally` | what was decided: written, read, counted |
 
 mod aside;
 mod attempt;
@@ -16,15 +17,18 @@ mod batch;
 mod complaint;
 mod entries;
 mod greylist;
+mod journal;
 mod keeper;
 mod lock;
 mod migrate;
 mod open;
 mod plan;
 mod readers;
+mod recall;
 mod room;
 mod shared;
 mod sweep;
+mod tally;
 mod time;
 mod trouble;
 mod walk;
