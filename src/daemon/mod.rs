@@ -5,6 +5,7 @@
 //! nonsense is reported, and everything else goes on.
 
 mod connection;
+mod dialogue;
 mod listener;
 mod quiet;
 mod registry;
@@ -20,6 +21,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use self::dialogue::PolicyDialogue;
 use self::registry::Registry;
 use self::service::Service;
 use crate::chain::Policy;
@@ -74,7 +76,9 @@ pub async fn serve(policy_file: &Path, database: Option<&Path>) -> Result<(), Se
     let (ending, ended) = watch::channel(false);
     let registry = Registry::sized_to_descriptors();
     for listener in &listeners {
-        tokio::spawn(listener.clone().accept(service.clone(), registry.clone(), ended.clone()));
+        let service = service.clone();
+        let begin = move || PolicyDialogue::with(service.clone());
+        tokio::spawn(listener.clone().accept(begin, registry.clone(), ended.clone()));
         tracing::info!(endpoint = %listener.endpoint(), "listening");
     }
     tracing::info!(version = env!("CARGO_PKG_VERSION"), database = %database.display(), "ready");
