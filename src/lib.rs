@@ -23,7 +23,7 @@
 //! | [`store`] | what we remember: traits in the words of those who ask, and the engine behind them |
 //! | [`dns`] | what the DNS says, or that it could not be asked |
 //! | [`spf`] | what a sender's domain says about a client (RFC 7208) |
-//! | [`batv`] | what machines put into addresses, and how to take it out |
+//! | [`batv`] | what machines put into addresses, how to take it out again, and our own signature on ours |
 //! | [`lists`] | whom we know: patterns, entries, the compiled snapshot, the files they come from |
 //! | [`config`] | what a person writes, and everything that is wrong with it; it knows no check |
 //! | [`checks`] | what is checked: one file for each check |
