@@ -29,6 +29,7 @@ pub mod signing;
 mod tests;
 mod verp;
 
+pub use self::dialect::is_srs;
 pub use self::key::{recipient_key, sender_key};
 
 use self::dialect::Layer;

@@ -10,6 +10,7 @@ use serde_yaml::Value;
 use super::header::Headers;
 use super::steps::{Mode, Step};
 use super::{Chain, Link};
+use crate::batv::signing::Tagging;
 use crate::checks::{Parts, REGISTRY};
 use crate::config::{Config, ConfigError, Draft};
 use crate::dns::{Dns, Nobody, Resolver};
@@ -21,6 +22,10 @@ pub struct Policy {
     pub config: Config,
     /// The chain, in order.
     pub steps: Vec<Step>,
+    /// Signs envelope senders, and verifies what comes back to them.
+    pub tagging: Arc<Tagging>,
+    /// What is not wrong, but not good either.
+    pub warnings: Vec<String>,
 }
 
 /// The policy as it would be written with everything in it.
@@ -41,6 +46,8 @@ impl Policy {
     pub fn from_draft(mut draft: Draft) -> Result<Self, ConfigError> {
         let checks: Vec<_> = REGISTRY.iter().map(|check| check.name).collect();
         let (config, steps) = draft.settings(&checks);
+        let mut warnings = Vec::new();
+        let tagging = Arc::new(config.batv.tagging(draft.mistakes(), &mut warnings));
         let raw_steps = steps.unwrap_or_else(Step::defaults);
         let mut steps: Vec<Step> = Vec::with_capacity(raw_steps.len());
         for raw in raw_steps {
@@ -53,7 +60,7 @@ impl Policy {
             steps.push(step);
         }
         draft.finish()?;
-        Ok(Self { config, steps })
+        Ok(Self { config, steps, tagging, warnings })
     }
 
     /// The options of the first step whose options are of this type.

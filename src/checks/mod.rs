@@ -5,6 +5,7 @@
 //! [`Parts`]. A new check is one new file and one line in the [`REGISTRY`].
 
 pub mod access;
+pub mod bounce;
 pub mod dnsbl;
 pub mod greylist;
 pub mod helo;
@@ -24,6 +25,7 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 use serde_yaml::Value;
 
+use crate::batv::signing::Tagging;
 use crate::clock::Timestamp;
 use crate::config::Section;
 use crate::dns::Dns;
@@ -35,6 +37,7 @@ use crate::text;
 /// All checks, in the order of the default chain.
 pub const REGISTRY: &[Registration] = &[
     access::REGISTRATION,
+    bounce::REGISTRATION,
     helo::REGISTRATION,
     reverse_dns::REGISTRATION,
     dnsbl::REGISTRATION,
@@ -67,6 +70,8 @@ pub struct Parts {
     pub greylist: Arc<dyn store::Greylist>,
     /// Who is asked about names.
     pub dns: Arc<dyn Dns>,
+    /// What signs our senders, and knows the signatures again.
+    pub tagging: Arc<Tagging>,
 }
 
 /// A request and the world in which it is judged.
@@ -197,6 +202,16 @@ words! {
         AccessSkip = "access-skip",
         /// An access list entry finds it suspect.
         AccessSuspect = "access-suspect",
+        /// A bounce to an address that we have signed.
+        BounceSigned = "bounce-signed",
+        /// A bounce to an address without signature.
+        BounceUnsigned = "bounce-unsigned",
+        /// A bounce to an address that we have signed too long ago.
+        BounceExpired = "bounce-expired",
+        /// A bounce to an address that somebody else has signed.
+        BounceForged = "bounce-forged",
+        /// A bounce with several recipients.
+        BounceMultiple = "bounce-multiple",
         /// The client calls itself by a name of ours.
         HeloOurs = "helo-ours",
         /// The client calls itself by an address without brackets.

@@ -54,7 +54,11 @@ pub(crate) fn policy(text: &str) -> Result<(), String> {
 }
 
 pub(crate) fn parts() -> Parts {
-    Parts { greylist: Arc::new(Rehearsal::<dyn Greylist>::without_memory()), dns: Arc::new(Zones::default()) }
+    Parts {
+        greylist: Arc::new(Rehearsal::<dyn Greylist>::without_memory()),
+        dns: Arc::new(Zones::default()),
+        tagging: Arc::default(),
+    }
 }
 
 #[test]

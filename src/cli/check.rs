@@ -22,13 +22,12 @@ use crate::store::Rehearsal;
 use crate::text::closest;
 
 /// Attributes that Postfix sends and no check looks at: accepted, so that a recorded request can be pasted.
-const UNUSED: [&str; 21] = [
+const UNUSED: [&str; 20] = [
     "protocol_name",
     "client_port",
     "reverse_client_name",
     "server_address",
     "server_port",
-    "recipient_count",
     "queue_id",
     "size",
     "etrn_domain",
@@ -94,7 +93,8 @@ impl CheckArgs {
             }
             None => Rehearsal::without_memory(),
         };
-        let chain = policy.chain(&Parts { greylist: Arc::new(greylist), dns: dns.clone() });
+        let parts = Parts { greylist: Arc::new(greylist), dns: dns.clone(), tagging: policy.tagging.clone() };
+        let chain = policy.chain(&parts);
         chain.ready().await;
         if let [request] = requests.as_mut_slice()
             && !self.is_recorded()

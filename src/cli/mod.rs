@@ -3,6 +3,7 @@
 //! Results go to stdout, as a table for people or one JSON object a line for programs; errors go to stderr, with the cause after a
 //! colon and a hint on its own line. The exit code tells what kind of error it was (`failure`).
 
+mod batv;
 mod check;
 mod config;
 mod failure;
@@ -77,6 +78,9 @@ enum Command {
     /// Look into the greylist, and correct it
     #[command(subcommand)]
     Greylist(greylist::GreylistCommand),
+    /// Sign envelope senders, and tell a signature's worth (BATV)
+    #[command(subcommand)]
+    Batv(batv::BatvCommand),
 }
 
 /// Does what the command line says.
@@ -102,6 +106,7 @@ impl Command {
             Self::Check(args) => args.run(common).await,
             Self::List(command) => command.run(common).await,
             Self::Greylist(command) => command.run(common).await,
+            Self::Batv(command) => command.run(common),
         }
     }
 }

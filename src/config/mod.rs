@@ -4,6 +4,7 @@
 //! unknown. This module knows the settings outside the chain. A step of the chain is a name and a value here; the check of that
 //! name reads the value ([`chain`](crate::chain)).
 
+mod batv;
 mod document;
 mod lists;
 mod mistakes;
@@ -22,6 +23,7 @@ use ipnet::IpNet;
 use serde::Serialize;
 use serde_yaml::Value;
 
+pub use self::batv::{BatvSettings, KeySettings, MailDomain};
 pub use self::document::Location;
 pub use self::lists::ListSettings;
 pub use self::mistakes::{ConfigError, Mistake, Mistakes};
@@ -56,6 +58,8 @@ pub struct Config {
     pub dns: DnsSettings,
     /// Where access lists come from.
     pub lists: ListSettings,
+    /// Whose envelope senders are signed.
+    pub batv: BatvSettings,
 }
 
 /// Who is never checked.
@@ -167,6 +171,7 @@ impl Default for Config {
             exempt: Exempt::default(),
             dns: DnsSettings { servers: Vec::new(), timeout: Period::seconds(2) },
             lists: ListSettings { refresh: Period::seconds(15 * 60), sources: Vec::new() },
+            batv: BatvSettings::default(),
         }
     }
 }
@@ -183,8 +188,10 @@ impl Config {
     fn read(section: &mut Section<'_>, surroundings: Surroundings<'_>) -> Self {
         let default = Self::default();
         let deadline = section.parsed("deadline", default.deadline);
+        let listen = section.list("listen", default.listen);
         let config = Self {
-            listen: section.list("listen", default.listen),
+            batv: BatvSettings::read(section.section("batv"), &surroundings, &listen),
+            listen,
             socket_mode: section.quoted("socket_mode", default.socket_mode),
             database: section.parsed("database", default.database),
             deadline,

@@ -67,6 +67,7 @@ pub async fn serve(policy_file: &Path, database: Option<&Path>) -> Result<(), Se
     let database = policy.config.database_path(database, state_directory.as_deref());
     let store = Arc::new(Sqlite::serve(&database)?);
 
+    warn_of(&policy);
     let service = Arc::new(Service::new(&policy, store.clone(), Arc::new(SystemClock)));
     if tokio::time::timeout(FIRST_READING, service.begin()).await.is_err() {
         tracing::warn!("the list sources are slow to read; until they are, the entries they had last time count");
@@ -110,12 +111,19 @@ async fn reload(service: Arc<Service>, file: PathBuf, running: Config) {
                     tracing::warn!("`{setting}` has changed in {}, which needs a restart", file.display());
                 }
             }
+            warn_of(&policy);
             service.replace_policy(&policy).await;
             tracing::info!("{} is in force", file.display());
         }
         Err(error) => tracing::error!("the policy stays as it was: {error}"),
     }
     service.want_reload();
+}
+
+fn warn_of(policy: &Policy) {
+    for warning in &policy.warnings {
+        tracing::warn!("{warning}");
+    }
 }
 
 /// Resolves when the daemon ends.

@@ -40,7 +40,7 @@ impl Service {
     {
         let greylist: Arc<Remembered<dyn Greylist>> = Arc::new(Remembered::new(store.clone() as Arc<dyn Greylist>));
         Self {
-            chain: ArcSwap::from_pointee(policy.chain(&Parts { greylist: greylist.clone(), dns: policy.dns() })),
+            chain: ArcSwap::from_pointee(policy.chain(&parts(policy, &greylist))),
             list_settings: ArcSwap::from_pointee(policy.config.lists.clone()),
             lists: Lists::default(),
             entries: store,
@@ -65,7 +65,7 @@ impl Service {
 
     /// Puts another policy in force, as soon as its checks know what they need to know.
     pub(super) async fn replace_policy(&self, policy: &Policy) {
-        let chain = policy.chain(&Parts { greylist: self.greylist.clone(), dns: policy.dns() });
+        let chain = policy.chain(&parts(policy, &self.greylist));
         chain.ready().await;
         self.chain.store(Arc::new(chain.succeeding(&self.chain.load())));
         self.list_settings.store(Arc::new(policy.config.lists.clone()));
@@ -163,6 +163,10 @@ impl Service {
             tracing::warn!("and {} more list entries", rejected.count - rejected.first.len() as u64);
         }
     }
+}
+
+fn parts(policy: &Policy, greylist: &Arc<Remembered<dyn Greylist>>) -> Parts {
+    Parts { greylist: greylist.clone(), dns: policy.dns(), tagging: policy.tagging.clone() }
 }
 
 fn reached_table(read: &SourcesRead) -> bool {

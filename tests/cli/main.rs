@@ -7,6 +7,7 @@ mod support;
 
 mod desk;
 
+mod batv;
 mod changing_entries;
 mod check;
 mod config;

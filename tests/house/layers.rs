@@ -25,7 +25,7 @@ const LAYERS: &[(&str, May)] = &[
     ("store", Name(&["clock", "mail", "net", "text"])),
     ("journal", Name(&["clock", "mail", "net", "text", "store"])),
     ("lists", Name(&["clock", "mail", "net", "text", "store", "batv"])),
-    ("config", Name(&["clock", "mail", "net", "text", "protocol", "lists"])),
+    ("config", Name(&["clock", "mail", "net", "text", "protocol", "batv", "lists"])),
     ("spf", Name(&["clock", "mail", "net", "text", "dns"])),
     ("checks", NameAllBefore),
     ("chain", NameAllBefore),

@@ -55,7 +55,7 @@ impl FromStr for Day {
 }
 
 /// For how many days a tag is good after the one on which it is made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Lifetime(u16);
 
 impl Lifetime {

@@ -11,11 +11,15 @@
 //! An address has one tag a day, not one a message, so that greylists elsewhere see the same sender again.
 
 mod days;
+#[cfg(test)]
+mod exim;
+mod file;
 mod keys;
 mod tag;
 mod tagging;
 #[cfg(test)]
 mod tests;
 
+pub use self::file::{Secret, SecretError};
 pub use self::keys::{Key, KeyId, Keys};
 pub use self::tagging::{Tagging, Unsigned, Verdict};

@@ -53,8 +53,22 @@ pub enum Unsigned {
     NoKey,
 }
 
+impl Unsigned {
+    /// The word for it in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Foreign => "foreign",
+            Self::Tagged => "tagged",
+            Self::TooLong => "too-long",
+            Self::Malformed => "malformed",
+            Self::NoKey => "no-key",
+        }
+    }
+}
+
 /// Signs the addresses of some domains, and verifies what comes back to them.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Tagging {
     domains: HashSet<String>,
     keys: Keys,
