@@ -7,6 +7,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::sync::Notify;
 
+use crate::batv::signing::Tagging;
 use crate::chain::{Chain, Decision, Policy, World};
 use crate::checks::Parts;
 use crate::clock::{Clock, Timestamp};
@@ -19,6 +20,7 @@ use crate::store::{Entries, Greylist, Remembered, SourceChange};
 pub(super) struct Service {
     chain: ArcSwap<Chain>,
     list_settings: ArcSwap<ListSettings>,
+    tagging: ArcSwap<Tagging>,
     lists: Lists,
     entries: Arc<dyn Entries>,
     greylist: Arc<Remembered<dyn Greylist>>,
@@ -42,6 +44,7 @@ impl Service {
         Self {
             chain: ArcSwap::from_pointee(policy.chain(&parts(policy, &greylist))),
             list_settings: ArcSwap::from_pointee(policy.config.lists.clone()),
+            tagging: ArcSwap::from(policy.tagging.clone()),
             lists: Lists::default(),
             entries: store,
             greylist,
@@ -69,7 +72,13 @@ impl Service {
         chain.ready().await;
         self.chain.store(Arc::new(chain.succeeding(&self.chain.load())));
         self.list_settings.store(Arc::new(policy.config.lists.clone()));
+        self.tagging.store(policy.tagging.clone());
         self.greylist.forget_answers();
+    }
+
+    /// Signs senders and verifies recipients with the keys that are in force.
+    pub(super) fn tagging(&self) -> Arc<Tagging> {
+        self.tagging.load_full()
     }
 
     /// Asks for the sources to be read again soon.

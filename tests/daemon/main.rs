@@ -16,6 +16,7 @@ mod dialogues;
 mod dns;
 mod life;
 mod log;
+mod maps;
 mod sockets;
 mod store_trouble;
 mod streams;
