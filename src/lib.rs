@@ -47,6 +47,7 @@
 //! - No reply is better than a wrong one: malformed input is warned about and the connection closed.
 //! - Nothing from the network is trusted: sizes are bounded, octets become text in one place ([`text`]), and no stranger's text
 //!   reaches a reply or a log line uncleaned.
+//! - A key is never shown, and a signature that it makes is compared in constant time.
 //! - Wall-clock time is only ever compared, never waited for; timeouts run on the monotonic clock.
 
 pub mod batv;

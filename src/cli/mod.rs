@@ -34,6 +34,7 @@ Examples:
   postward check client_address=192.0.2.1 sender=a@example.org recipient=b@example.net
   postward list add allow --client 192.0.2.0/24 --comment 'our office'
   postward greylist show --recipient b@example.net
+  postward batv sign a@example.org
 
 Exit codes: 0 done; 1 the answer is no; 2 wrong use of the command line; 69 what is needed is not there, such as the \
 database; 78 the policy file is wrong";

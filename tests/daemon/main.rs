@@ -11,6 +11,7 @@ mod reply;
 mod ways;
 
 mod bad_input;
+mod bounces;
 mod descriptors;
 mod dialogues;
 mod dns;
