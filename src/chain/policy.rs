@@ -44,10 +44,22 @@ impl Policy {
 
     /// Gives a policy file's content its meaning, or tells everything that is wrong with it.
     pub fn from_draft(mut draft: Draft) -> Result<Self, ConfigError> {
+        let mut policy = Self::outline(&mut draft);
+        policy.tagging = Arc::new(policy.config.batv.tagging(draft.mistakes(), &mut policy.warnings));
+        draft.finish()?;
+        Ok(policy)
+    }
+
+    /// The same without the keys, which nobody needs to see who looks after lists: nothing is signed or verified.
+    pub fn without_keys(mut draft: Draft) -> Result<Self, ConfigError> {
+        let policy = Self::outline(&mut draft);
+        draft.finish()?;
+        Ok(policy)
+    }
+
+    fn outline(draft: &mut Draft) -> Self {
         let checks: Vec<_> = REGISTRY.iter().map(|check| check.name).collect();
         let (config, steps) = draft.settings(&checks);
-        let mut warnings = Vec::new();
-        let tagging = Arc::new(config.batv.tagging(draft.mistakes(), &mut warnings));
         let raw_steps = steps.unwrap_or_else(Step::defaults);
         let mut steps: Vec<Step> = Vec::with_capacity(raw_steps.len());
         for raw in raw_steps {
@@ -59,8 +71,7 @@ impl Policy {
             }
             steps.push(step);
         }
-        draft.finish()?;
-        Ok(Self { config, steps, tagging, warnings })
+        Self { config, steps, tagging: Arc::default(), warnings: Vec::new() }
     }
 
     /// The options of the first step whose options are of this type.

@@ -125,7 +125,7 @@ struct Numbers {
 
 impl GreylistCommand {
     pub(super) async fn run(self, common: &Common) -> Result<ExitCode, Failure> {
-        let policy = common.policy()?;
+        let policy = common.policy_without_keys()?;
         match self {
             Self::Show(args) => show(&args, common.open_read_only(&policy)?.as_ref()).await,
             Self::Stats(output) => stats(output, &policy, common.open_read_only(&policy)?.as_ref()).await,

@@ -125,13 +125,21 @@ impl Common {
         })
     }
 
-    /// The policy in force; the built-in one where only a database is named.
+    /// The policy in force, by which is judged and signed.
     fn policy(&self) -> Result<Policy, Failure> {
+        Ok(Policy::from_draft(self.draft()?)?)
+    }
+
+    /// The policy in force, for who only looks after the database: he may not be allowed to read keys.
+    fn policy_without_keys(&self) -> Result<Policy, Failure> {
+        Ok(Policy::without_keys(self.draft()?)?)
+    }
+
+    /// The policy file; the built-in policy where only a database is named.
+    fn draft(&self) -> Result<Draft, Failure> {
         match self.policy_file() {
-            Ok(file) => Ok(Policy::load(&file)?),
-            Err(_) if self.database.is_some() => {
-                Ok(Policy::from_draft(Draft::parse(Path::new("built-in policy"), String::new())?)?)
-            }
+            Ok(file) => Ok(Draft::read(&file)?),
+            Err(_) if self.database.is_some() => Ok(Draft::parse(Path::new("built-in policy"), String::new())?),
             Err(failure) => Err(failure),
         }
     }

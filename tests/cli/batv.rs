@@ -102,6 +102,15 @@ fn a_key_that_others_may_read_is_a_mistake() {
 }
 
 #[test]
+fn who_looks_after_lists_needs_no_key() {
+    let desk = Desk::with_policy(POLICY);
+    desk.say("list add deny --client 192.0.2.1").ok();
+    assert_eq!(desk.entries().len(), 1);
+    assert_eq!(desk.say("greylist show").code, 0);
+    assert_eq!(desk.say("check client_address=192.0.2.1 recipient=alice@example.net").code, 78, "who judges does");
+}
+
+#[test]
 fn a_short_key_is_warned_of() {
     let desk = desk();
     fs::write(desk.path("batv.key"), "too short\n").unwrap();
