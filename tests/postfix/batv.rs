@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::batv_site::{Site, letter};
+use crate::batv_site::{DOMAINS, Site, letter};
 
 const ACCEPTED: &str = "250 2.1.5 Ok";
 const DAY: Duration = Duration::from_secs(86_400);
@@ -85,6 +85,7 @@ fn a_bounce_reaches_whoever_has_sent_and_nobody_else() {
         (alice.as_str(), true),
         (&alice.to_uppercase(), true), // some mailers shout
         (&john, true),
+        (&format!("{alice}."), true),
         ("alice@example.test", false),
         ("\"john doe\"@example.test", false),
         ("postmaster@example.test", true), // RFC 5321 section 4.5.1
@@ -151,6 +152,38 @@ fn what_cannot_be_delivered_from_here_comes_back_to_its_sender() {
     let [bounce] = &site.postfix.delivered("alice", 1)[..] else { unreachable!("one was asked for") };
     assert_eq!(bounce.headers("X-Original-To"), [tagged]);
     assert_eq!(bounce.headers("Subject"), ["Undelivered Mail Returned to Sender"]);
+}
+
+#[test]
+fn the_guard_lets_the_tags_of_every_domain_of_ours_through_and_nothing_else() {
+    const GUARD: &str = "regexp:DIR/etc/batv-guard";
+    let site = Site::open(USUAL);
+    for maps in site.maps() {
+        for local in ["alice", "\"john doe\"", "+", "ALICE"] {
+            for address in DOMAINS.map(|domain| format!("{local}@{domain}")) {
+                let signed = site.postfix.look_up(&format!("socketmap:{maps}:batv-sign"), &address).unwrap();
+                assert_eq!(site.postfix.look_up(GUARD, &signed).as_ref(), Some(&signed));
+                assert_eq!(site.postfix.look_up(GUARD, &signed.to_uppercase()), Some(signed.to_uppercase()));
+                let verified = site.postfix.look_up(&format!("socketmap:{maps}:batv-verify"), &signed);
+                assert_eq!(verified, Some(address));
+            }
+        }
+    }
+    for address in [
+        "alice@example.test",
+        "prvs@example.test",
+        "prvs=alice@example.test",
+        "prvs=0785afa14d@example.test",
+        "prvs=0785afa14d=@example.test",
+        "prvs=0785afa14d=alice@example.org",
+        "prvs=0785afa14d=alice@exampleXtest",
+        "prvs=0785afa14d=alice@sub.example.test",
+        "prvs=0785afa14d=alice@example.test.example.org",
+        "xprvs=0785afa14d=alice@example.test",
+        "prvs=alice=0785afa14d@example.test",
+    ] {
+        assert_eq!(site.postfix.look_up(GUARD, address), None, "{address}");
+    }
 }
 
 #[test]
@@ -221,7 +254,7 @@ fn in_the_first_week_nothing_is_refused_but_the_log_says_what_would_be() {
     let tagged = site.tagged("alice@example.test");
     assert_eq!([site.answer("", &tagged), site.answer("", "alice@example.test")], [ACCEPTED; 2]);
     let log = site.postward.log();
-    let observed = log.lines().filter(|line| line.contains("mode=observe") && line.contains("bounce-unsigned"));
+    let observed = log.lines().filter(|line| line.contains("mode=\"observe\"") && line.contains("bounce-unsigned"));
     assert_eq!(observed.count(), 1, "{log}");
     site.change("{}");
     assert_eq!(site.answer("", &tagged), ACCEPTED);

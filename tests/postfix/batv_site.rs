@@ -16,7 +16,7 @@ const MASTER_CF: &str = include_str!("../../contrib/postfix/batv.master.cf.snipp
 const GUARD: &str = include_str!("../../contrib/postfix/batv-guard");
 
 /// Mail of this domain stays here, and optout.example.test signs nothing; mail of the other goes to the server behind.
-const DOMAINS: [&str; 2] = ["example.test", "inner.example.test"];
+pub(crate) const DOMAINS: [&str; 2] = ["example.test", "inner.example.test"];
 
 /// Everything that leaves, and everything for the server behind, goes to the sink. A test may make more mistakes than a client.
 const MORE_MAIN_CF: &str = "
@@ -24,26 +24,18 @@ relayhost = SINK
 relay_domains = inner.example.test
 relay_recipient_maps = inline:{ { erin@inner.example.test = here } }
 relay_transport = smtp:SINK
-virtual_mailbox_maps = regexp:DIR/etc/mailboxes
 smtpd_soft_error_limit = 2000
 smtpd_hard_error_limit = 2000
 ";
 
-const MAILBOXES: &str = r#"
-/^alice@example\.test$/ alice/
-/^bob@example\.test$/ bob/
-/^postmaster@example\.test$/ postmaster/
-/^"?john doe"?@example\.test$/ john/
-/^carol@optout\.example\.test$/ carol/
-"#;
-
 const SECRET: &str = "a secret that only this test knows";
 
+/// A running site. Its maps are served over both transports; the snippets name one of them.
 pub(crate) struct Site {
     pub(crate) postward: Postward,
     pub(crate) postfix: Postfix,
     pub(crate) world: Sink,
-    maps: Endpoint,
+    maps: [Endpoint; 2],
     submission: SocketAddr,
     gateway: SocketAddr,
 }
@@ -51,17 +43,18 @@ pub(crate) struct Site {
 impl Site {
     /// `bounce` is what the policy says about that check.
     pub(crate) fn open(bounce: &str) -> Self {
-        let maps = Endpoint::Inet(free_port());
-        let mut postward = Postward::install(Transport::Inet, &policy(&maps, bounce));
+        let mut postward = Postward::install(Transport::Inet, "");
+        let maps = [Endpoint::Inet(free_port()), Endpoint::Unix(postward.dir().join("maps.sock"))];
+        postward.set_policy(&policy(&maps, bounce));
         let key = postward.dir().join("batv.key");
         fs::write(&key, SECRET).unwrap();
         fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
         postward.serve_by(postward.command(["serve", "--log-level", "debug"]));
         let (world, submission, gateway) = (Sink::open(), free_port(), free_port());
         let addition = Addition {
-            main_cf: main_cf(postward.endpoint(), &maps, world.address),
-            master_cf: master_cf(&maps, submission, gateway),
-            files: vec![("batv-guard", guard()), ("mailboxes", MAILBOXES.to_owned())],
+            main_cf: main_cf(postward.endpoint(), &maps[0], world.address),
+            master_cf: master_cf(&maps[0], submission, gateway),
+            files: vec![("batv-guard", guard())],
         };
         let postfix = Postfix::start_with(postward.endpoint(), &addition);
         // Master binds one service after the other.
@@ -113,6 +106,11 @@ impl Site {
         self.stranger().attempt(sender, recipient)
     }
 
+    /// Where the maps are served.
+    pub(crate) fn maps(&self) -> &[Endpoint] {
+        &self.maps
+    }
+
     /// How many lookups there were.
     pub(crate) fn lookups(&self) -> usize {
         self.postward.log().matches("looked up").count()
@@ -124,11 +122,11 @@ pub(crate) fn letter(from: &str, subject: &str) -> String {
     format!("From: <{from}>\r\nReply-To: <{from}>\r\nTo: dave@elsewhere.example\r\nSubject: {subject}\r\n\r\nHello.")
 }
 
-fn policy(maps: &Endpoint, bounce: &str) -> String {
+fn policy([inet, unix]: &[Endpoint; 2], bounce: &str) -> String {
+    let domains = DOMAINS.join(", ");
     format!(
-        "{NO_DNS}batv: {{domains: [{}], keys: [{{id: 0, file: batv.key}}], socketmap: [\"{maps}\"]}}\n\
-         chain: [access, {{bounce: {bounce}}}]\n",
-        DOMAINS.join(", ")
+        "{NO_DNS}batv: {{domains: [{domains}], keys: [{{id: 0, file: batv.key}}], socketmap: [\"{inet}\", \"{unix}\"]}}\n\
+         chain: [access, {{bounce: {bounce}}}]\n"
     )
 }
 

@@ -19,7 +19,7 @@ use crate::support::{Endpoint, Tied, Tools, eventually, free_port, until};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A running Postfix for alice and bob at example.test and for carol at optout.example.test.
+/// A running Postfix for alice, bob, "john doe" and postmaster at example.test, and for carol at optout.example.test.
 pub(crate) struct Postfix {
     master: Tied, // first: it ends before its directory goes
     address: SocketAddr,
@@ -55,13 +55,28 @@ impl Postfix {
 
     /// Hands in a message as programs on this host do, by sendmail(1).
     pub(crate) fn sendmail(&self, sender: &str, recipient: &str, message: &str) {
-        let tools = Tools::find();
-        let mut sendmail = Command::new(tools.get("usr/sbin/sendmail"));
-        sendmail.args(["-i", "-f", sender, "--", recipient]).env_clear().env("PATH", "/usr/bin:/bin");
-        sendmail.env("MAIL_CONFIG", self.dir.path().join("etc")).env("LD_LIBRARY_PATH", tools.library_path());
-        let mut running = sendmail.stdin(Stdio::piped()).spawn().expect("sendmail starts");
+        let mut sendmail = self.command("sendmail");
+        sendmail.args(["-i", "-f", sender, "--", recipient]).stdin(Stdio::piped());
+        let mut running = sendmail.spawn().expect("sendmail starts");
         running.stdin.take().expect("a pipe").write_all(message.as_bytes()).expect("sendmail reads");
         assert!(running.wait().expect("sendmail ends").success(), "{}", self.log());
+    }
+
+    /// What Postfix finds in a lookup table, by postmap(1). `DIR` is Postfix's directory.
+    pub(crate) fn look_up(&self, table: &str, key: &str) -> Option<String> {
+        let table = table.replace("DIR", &self.dir.path().display().to_string());
+        let output = self.command("postmap").args(["-q", key, &table]).output().expect("postmap starts");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.is_empty(), "{table}: {said}");
+        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim_end().to_owned())
+    }
+
+    fn command(&self, program: &str) -> Command {
+        let tools = Tools::find();
+        let mut command = Command::new(tools.get(&format!("usr/sbin/{program}")));
+        command.env_clear().env("PATH", "/usr/bin:/bin").env("LD_LIBRARY_PATH", tools.library_path());
+        command.env("MAIL_CONFIG", self.dir.path().join("etc"));
+        command
     }
 
     /// Where it listens.

@@ -20,8 +20,8 @@ const SUBMITTERS: u32 = 10;
 /// `nobody`, to whom the mailboxes belong.
 const NOBODY: u32 = 65534;
 
-/// What a test puts behind the usual configuration. `DIR` is Postfix's directory; a setting that is there already is
-/// replaced.
+/// What a test puts behind the usual configuration. `DIR` is Postfix's directory. No setting may be there already: every
+/// program would complain about that at once, postlogd to itself, and wait for ever.
 #[derive(Debug, Default)]
 pub(crate) struct Addition {
     pub(crate) main_cf: String,
@@ -37,6 +37,7 @@ pub(crate) fn lay_out(dir: &Path, policy: &Endpoint, address: SocketAddr, additi
     make_dir(&dir.join("data"), OWNER, OWNER, 0o700)?;
     make_dir(&dir.join("mail"), NOBODY, NOBODY, 0o700)?;
     make_dir(&dir.join("etc"), 0, 0, 0o755)?;
+    write_dated_back(&dir.join("etc/mailboxes"), MAILBOXES)?;
     for (name, text) in &addition.files {
         write_dated_back(&dir.join("etc").join(name), text)?;
     }
@@ -116,14 +117,20 @@ smtpd_peername_lookup = no
 
 virtual_mailbox_domains = example.test, optout.example.test
 virtual_mailbox_base = DIR/mail
-virtual_mailbox_maps = inline:{
-    { alice@example.test = alice/ }
-    { bob@example.test = bob/ }
-    { carol@optout.example.test = carol/ } }
+virtual_mailbox_maps = regexp:DIR/etc/mailboxes
 virtual_uid_maps = static:65534
 virtual_gid_maps = static:65534
 virtual_minimum_uid = 1
 ";
+
+/// Who lives here. Maps of other kinds have no keys with blanks in them.
+const MAILBOXES: &str = r#"
+/^alice@example\.test$/         alice/
+/^bob@example\.test$/           bob/
+/^postmaster@example\.test$/    postmaster/
+/^"?john doe"?@example\.test$/  john/
+/^carol@optout\.example\.test$/ carol/
+"#;
 
 const MASTER_CF: &str = "\
 SMTP     inet        n - n -     - smtpd
