@@ -5,10 +5,12 @@
 
 mod batv;
 mod check;
+mod completions;
 mod config;
 mod failure;
 mod greylist;
 mod list;
+mod man;
 mod output;
 mod selectors;
 mod serve;
@@ -79,6 +81,10 @@ enum Command {
     /// Look into the greylist, and correct it
     #[command(subcommand)]
     Greylist(greylist::GreylistCommand),
+    /// Print the completions of a shell
+    Completions(completions::CompletionsArgs),
+    /// Print the manual
+    Man(man::ManArgs),
     /// Sign envelope senders, and tell a signature's worth (BATV)
     #[command(subcommand)]
     Batv(batv::BatvCommand),
@@ -107,6 +113,8 @@ impl Command {
             Self::Check(args) => args.run(common).await,
             Self::List(command) => command.run(common).await,
             Self::Greylist(command) => command.run(common).await,
+            Self::Completions(args) => args.run(),
+            Self::Man(args) => args.run(),
             Self::Batv(command) => command.run(common),
         }
     }

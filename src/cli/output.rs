@@ -89,8 +89,13 @@ fn escaped(json: &str) -> Cow<'_, str> {
 }
 
 /// Writes a line to stdout. A reader that has gone away, as `head` does, is the end and no error.
-pub(super) fn line(text: &str) -> Result<(), Failure> {
-    match writeln!(io::stdout().lock(), "{text}") {
+pub(super) fn line(line: &str) -> Result<(), Failure> {
+    text(format!("{line}\n").as_bytes())
+}
+
+/// Writes a whole text to stdout, in the same way.
+pub(super) fn text(text: &[u8]) -> Result<(), Failure> {
+    match io::stdout().lock().write_all(text) {
         Ok(()) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
         Err(error) => Err(Failure::unavailable(format!("cannot write the result: {error}"))),

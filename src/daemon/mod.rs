@@ -6,6 +6,7 @@
 
 mod connection;
 mod dialogue;
+mod heap;
 mod listener;
 mod maps;
 mod quiet;

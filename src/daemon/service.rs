@@ -12,6 +12,7 @@ use crate::chain::{Chain, Decision, Policy, World};
 use crate::checks::Parts;
 use crate::clock::{Clock, Timestamp};
 use crate::config::ListSettings;
+use crate::dns::Dns;
 use crate::lists::{Lists, Refreshed, SourceError, SourceReport, SourcesRead, read_sources};
 use crate::protocol::Request;
 use crate::store::{Entries, Greylist, Remembered, SourceChange};
@@ -23,6 +24,7 @@ pub(super) struct Service {
     tagging: ArcSwap<Tagging>,
     lists: Lists,
     entries: Arc<dyn Entries>,
+    dns: ArcSwap<Arc<dyn Dns>>,
     greylist: Arc<Remembered<dyn Greylist>>,
     /// The revision of the greylist up to which `greylist` may be believed.
     revision: AtomicU64,
@@ -41,8 +43,10 @@ impl Service {
         S: Greylist + Entries + 'static,
     {
         let greylist: Arc<Remembered<dyn Greylist>> = Arc::new(Remembered::new(store.clone() as Arc<dyn Greylist>));
+        let parts = parts(policy, &greylist);
         Self {
-            chain: ArcSwap::from_pointee(policy.chain(&parts(policy, &greylist))),
+            chain: ArcSwap::from_pointee(policy.chain(&parts)),
+            dns: ArcSwap::from_pointee(parts.dns),
             list_settings: ArcSwap::from_pointee(policy.config.lists.clone()),
             tagging: ArcSwap::from(policy.tagging.clone()),
             lists: Lists::default(),
@@ -68,9 +72,11 @@ impl Service {
 
     /// Puts another policy in force, as soon as its checks know what they need to know.
     pub(super) async fn replace_policy(&self, policy: &Policy) {
-        let chain = policy.chain(&parts(policy, &self.greylist));
+        let parts = parts(policy, &self.greylist);
+        let chain = policy.chain(&parts);
         chain.ready().await;
         self.chain.store(Arc::new(chain.succeeding(&self.chain.load())));
+        self.dns.store(Arc::new(parts.dns));
         self.list_settings.store(Arc::new(policy.config.lists.clone()));
         self.tagging.store(policy.tagging.clone());
         self.greylist.forget_answers();
@@ -132,6 +138,11 @@ impl Service {
         if let Ok(entries @ 1..) = self.entries.remove_expired(now).await {
             tracing::info!(entries, "removed expired list entries");
         }
+    }
+
+    /// Gives up the memory of answers of the DNS that hold no more.
+    pub(super) fn forget_lapsed_answers(&self) {
+        self.dns.load().forget_lapsed();
     }
 
     async fn follow_revision(&self) {

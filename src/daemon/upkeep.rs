@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
+use super::heap::Heap;
 use super::service::Service;
 use crate::clock::{Timestamp, elapsed};
 
@@ -14,6 +15,9 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// How often lapsed things are forgotten.
 const PURGE: Duration = Duration::from_secs(60);
+
+/// How often memory is looked for that can be given back.
+const LOOK_AT_HEAP: Duration = Duration::from_secs(5);
 
 /// How long nothing is forgotten after a start or a jump of the wall clock.
 const TRUST_AFTER: Duration = Duration::from_secs(10 * 60);
@@ -34,7 +38,7 @@ pub(super) async fn run(service: Arc<Service>) {
 
 /// What one part waits for holds up none of the others.
 async fn keep_up(service: Arc<Service>) {
-    tokio::join!(follow_changes(&service), read_sources(&service), forget_lapsed(&service));
+    tokio::join!(follow_changes(&service), read_sources(&service), forget_lapsed(&service), give_memory_back(&service));
 }
 
 async fn follow_changes(service: &Service) {
@@ -61,6 +65,20 @@ async fn forget_lapsed(service: &Service) {
         if watch.trusts(service.now(), Instant::now()) {
             service.forget_lapsed().await;
         }
+    }
+}
+
+async fn give_memory_back(service: &Service) {
+    let mut look = ticking(LOOK_AT_HEAP);
+    let mut heap = Heap::default();
+    loop {
+        look.tick().await;
+        service.forget_lapsed_answers();
+        let looked = spawn_blocking(move || {
+            heap.look();
+            heap
+        });
+        heap = looked.await.unwrap_or_default();
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::desk::Desk;
 
-const COMMANDS: [&str; 20] = [
+const COMMANDS: [&str; 22] = [
     "",
     "serve",
     "config",
@@ -23,6 +23,8 @@ const COMMANDS: [&str; 20] = [
     "greylist allow",
     "greylist forget",
     "greylist prune",
+    "completions",
+    "man",
 ];
 
 #[test]

@@ -18,5 +18,6 @@ mod greylist;
 mod help;
 mod importing;
 mod list;
+mod manual;
 mod sources;
 mod terminal;
