@@ -36,8 +36,7 @@ pub(super) async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
 ) {
     let mut begun = None;
     loop {
-        slot.busy();
-        match answer_all(&mut dialogue, &mut stream).await {
+        match answer_all(&mut dialogue, &mut stream, &slot).await {
             Ok(answered) if answered > 0 => begun = None,
             Ok(_) => {}
             Err(why) => return complain(&peer, &why),
@@ -64,11 +63,19 @@ pub(super) async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
 }
 
 /// Answers every request that has arrived completely; tells how many.
-async fn answer_all(dialogue: &mut impl Dialogue, stream: &mut (impl AsyncWrite + Unpin)) -> Result<usize, String> {
+async fn answer_all(
+    dialogue: &mut impl Dialogue,
+    stream: &mut (impl AsyncWrite + Unpin),
+    slot: &Slot,
+) -> Result<usize, String> {
     let mut answered = 0;
     loop {
-        match dialogue.next_reply().await {
-            Ok(Some(reply)) => write_reply(&reply, stream).await?,
+        match dialogue.next_request() {
+            Ok(Some(request)) => {
+                slot.busy();
+                write_reply(&dialogue.reply(request).await, stream).await?;
+                answered += 1;
+            }
             Ok(None) => return Ok(answered),
             Err(Nonsense { why, last_words }) => {
                 // Whoever talks nonsense may not be listening either; what is wrong with the peer is the nonsense.
@@ -76,7 +83,6 @@ async fn answer_all(dialogue: &mut impl Dialogue, stream: &mut (impl AsyncWrite 
                 return Err(why);
             }
         }
-        answered += 1;
     }
 }
 

@@ -6,18 +6,24 @@
 use std::sync::Arc;
 
 use super::service::Service;
-use crate::protocol::Decoder;
+use crate::protocol::{Decoder, Request};
 
 /// One side of a conversation, ours.
-pub(super) trait Dialogue: Send + 'static {
+pub(super) trait Dialogue: Send + Sync + 'static {
+    /// What the peer can ask.
+    type Request: Send;
+
     /// Where the next octets are to be appended.
     fn input(&mut self) -> &mut Vec<u8>;
 
     /// Whether a request has begun that is not complete.
     fn in_progress(&self) -> bool;
 
-    /// The reply to the next complete request; `None` when more octets are needed.
-    fn next_reply(&mut self) -> impl Future<Output = Result<Option<Vec<u8>>, Nonsense>> + Send;
+    /// The next complete request; `None` when more octets are needed.
+    fn next_request(&mut self) -> Result<Option<Self::Request>, Nonsense>;
+
+    /// What to send in reply.
+    fn reply(&self, request: Self::Request) -> impl Future<Output = Vec<u8>> + Send;
 }
 
 /// The peer has said what nobody understands: the connection is of no more use.
@@ -43,6 +49,8 @@ impl PolicyDialogue {
 }
 
 impl Dialogue for PolicyDialogue {
+    type Request = Request;
+
     fn input(&mut self) -> &mut Vec<u8> {
         self.decoder.input()
     }
@@ -51,12 +59,12 @@ impl Dialogue for PolicyDialogue {
         self.decoder.in_progress()
     }
 
-    async fn next_reply(&mut self) -> Result<Option<Vec<u8>>, Nonsense> {
-        match self.decoder.next_request() {
-            Ok(Some(request)) => Ok(Some(self.service.answer(&request).await.action.encode())),
-            Ok(None) => Ok(None),
-            // Nothing is said: Postfix tries again, and then does without an answer.
-            Err(error) => Err(Nonsense { why: error.to_string(), last_words: Vec::new() }),
-        }
+    /// Nothing is said to nonsense: Postfix tries again, and then does without an answer.
+    fn next_request(&mut self) -> Result<Option<Request>, Nonsense> {
+        self.decoder.next_request().map_err(|error| Nonsense { why: error.to_string(), last_words: Vec::new() })
+    }
+
+    async fn reply(&self, request: Request) -> Vec<u8> {
+        self.service.answer(&request).await.action.encode()
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::dialogue::{Dialogue, Nonsense};
 use super::service::Service;
-use crate::batv::signing::{Tagging, Verdict};
+use crate::batv::signing::{Tagging, Unsigned, Verdict};
 use crate::clock::Timestamp;
 use crate::mail::external;
 use crate::protocol::{Lookup, LookupDecoder, LookupReply};
@@ -31,6 +31,8 @@ impl MapDialogue {
 }
 
 impl Dialogue for MapDialogue {
+    type Request = (Map, Vec<u8>);
+
     fn input(&mut self) -> &mut Vec<u8> {
         self.decoder.input()
     }
@@ -39,18 +41,39 @@ impl Dialogue for MapDialogue {
         self.decoder.in_progress()
     }
 
-    async fn next_reply(&mut self) -> Result<Option<Vec<u8>>, Nonsense> {
+    fn next_request(&mut self) -> Result<Option<Self::Request>, Nonsense> {
         match self.decoder.next_lookup() {
-            Ok(Some(lookup)) => answer(&lookup, &self.service).map(|reply| Some(reply.encode())),
-            Ok(None) => Ok(None),
+            Ok(lookup) => lookup.map(understood).transpose(),
             Err(error) => Err(nonsense(error.to_string(), "that is no lookup")),
         }
     }
+
+    async fn reply(&self, (map, key): Self::Request) -> Vec<u8> {
+        let reply = map.look_up(&key, &self.service.tagging(), self.service.now());
+        tracing::debug!(?map, key = shown(&key), found = matches!(reply, LookupReply::Found(_)), "looked up");
+        reply.encode()
+    }
+}
+
+fn understood(lookup: Lookup) -> Result<(Map, Vec<u8>), Nonsense> {
+    match Map::named(&lookup.map) {
+        Some(map) => Ok((map, lookup.key)),
+        None => Err(nonsense(format!("there is no map `{}`", shown(&lookup.map)), "no such map")),
+    }
+}
+
+/// Postfix logs what it is told, and tells its client to try again.
+fn nonsense(why: String, told: &'static str) -> Nonsense {
+    Nonsense { why, last_words: LookupReply::Permanent(told).encode() }
+}
+
+fn shown(octets: &[u8]) -> String {
+    text::printable(&text::from_octets(octets), SHOWN).into_owned()
 }
 
 /// What one of the maps does to an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Map {
+pub(super) enum Map {
     /// `batv-sign`: a sender of ours is tagged.
     Sign,
     /// `batv-verify`: a tag of ours is taken off a recipient.
@@ -68,37 +91,36 @@ impl Map {
 
     fn look_up(self, key: &[u8], tagging: &Tagging, now: Timestamp) -> LookupReply {
         // Octets that are no text could not be given back as they came.
-        let address = std::str::from_utf8(key).ok().and_then(external::read);
-        let changed = address.and_then(|address| match self {
-            Self::Sign => tagging.sign(&address, now).ok(),
-            Self::Verify => verified(tagging.verify(&address, now)),
-        });
-        changed.map_or(LookupReply::NotFound, |address| LookupReply::Found(external::write(&address).into_owned()))
+        let Some(address) = std::str::from_utf8(key).ok().and_then(external::read) else {
+            return LookupReply::NotFound;
+        };
+        match self {
+            Self::Sign => signed(&tagging.sign(&address, now)),
+            Self::Verify => verified(&tagging.verify(&address, now)),
+        }
+    }
+}
+
+/// Mail that should have been signed had better wait: a bounce to it would be refused.
+fn signed(signed: &Result<String, Unsigned>) -> LookupReply {
+    match signed {
+        Ok(tagged) => found(tagged),
+        Err(Unsigned::NoKey) => LookupReply::Temporary("there is no key to sign with"),
+        Err(_) => LookupReply::NotFound,
     }
 }
 
 /// Also behind a tag that has expired there is somebody. That it is too late for a bounce is for the `bounce` check to say, which
 /// knows whether it is one.
-fn verified(verdict: Verdict) -> Option<String> {
+fn verified(verdict: &Verdict) -> LookupReply {
     match verdict {
-        Verdict::Signed { core } | Verdict::Expired { core } => Some(core),
-        Verdict::Foreign | Verdict::Untagged | Verdict::Forged => None,
+        Verdict::Signed { core } | Verdict::Expired { core } => found(core),
+        Verdict::Foreign | Verdict::Untagged | Verdict::Forged => LookupReply::NotFound,
     }
 }
 
-fn answer(lookup: &Lookup, service: &Service) -> Result<LookupReply, Nonsense> {
-    let shown = |octets| text::printable(&text::from_octets(octets), SHOWN).into_owned();
-    let Some(map) = Map::named(&lookup.map) else {
-        return Err(nonsense(format!("there is no map `{}`", shown(&lookup.map)), "no such map"));
-    };
-    let reply = map.look_up(&lookup.key, &service.tagging(), service.now());
-    tracing::debug!(?map, key = shown(&lookup.key), found = reply != LookupReply::NotFound, "looked up");
-    Ok(reply)
-}
-
-/// Postfix logs what it is told, and tells its client to try again.
-fn nonsense(why: String, told: &'static str) -> Nonsense {
-    Nonsense { why, last_words: LookupReply::Permanent(told).encode() }
+fn found(address: &str) -> LookupReply {
+    LookupReply::Found(external::write(address).into_owned())
 }
 
 #[cfg(test)]
@@ -172,6 +194,15 @@ mod tests {
         }
         assert_eq!(look_up(Map::Sign, b"jos\xe9@example.org"), None);
         assert!(look_up(Map::Sign, format!("{}@example.org", "a".repeat(48))).is_some());
+    }
+
+    #[test]
+    fn what_should_be_signed_and_cannot_be_has_to_wait() {
+        let keyless = Tagging::new(["example.org"], Keys::default(), 7 * DAY);
+        let look_up = |map: Map, key: &str| map.look_up(key.as_bytes(), &keyless, noon());
+        assert!(matches!(look_up(Map::Sign, "alice@example.org"), LookupReply::Temporary(_)));
+        assert_eq!(look_up(Map::Sign, "alice@example.net"), LookupReply::NotFound);
+        assert_eq!(look_up(Map::Verify, "prvs=0785afa14d=alice@example.org"), LookupReply::NotFound);
     }
 
     #[test]
