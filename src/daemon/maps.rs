@@ -110,8 +110,8 @@ fn signed(signed: &Result<String, Unsigned>) -> LookupReply {
     }
 }
 
-/// Also behind a tag that has expired there is somebody. That it is too late for a bounce is for the `bounce` check to say, which
-/// knows whether it is one.
+/// Also behind a tag that has expired there is somebody. That it is too late for a bounce is for the `bounce` check to
+/// say, which knows whether it is one.
 fn verified(verdict: &Verdict) -> LookupReply {
     match verdict {
         Verdict::Signed { core } | Verdict::Expired { core } => found(core),
