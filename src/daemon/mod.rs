@@ -5,8 +5,10 @@
 //! nonsense is reported, and everything else goes on.
 
 mod connection;
+mod dialogue;
 mod heap;
 mod listener;
+mod maps;
 mod quiet;
 mod registry;
 mod service;
@@ -21,6 +23,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use self::dialogue::PolicyDialogue;
+use self::maps::MapDialogue;
 use self::registry::Registry;
 use self::service::Service;
 use crate::chain::Policy;
@@ -65,6 +69,7 @@ pub async fn serve(policy_file: &Path, database: Option<&Path>) -> Result<(), Se
     let policy = Policy::load(policy_file)?;
     let mut signals = Signals::new().map_err(ServeError::Signals)?;
     let listeners = listener::bind_all(&policy.config.listen, policy.config.socket_mode)?;
+    let map_listeners = listener::bind_all(&policy.config.batv.socketmap, policy.config.socket_mode)?;
     let state_directory = std::env::var_os("STATE_DIRECTORY").map(PathBuf::from);
     let database = policy.config.database_path(database, state_directory.as_deref());
     let store = Arc::new(Sqlite::serve(&database)?);
@@ -79,8 +84,14 @@ pub async fn serve(policy_file: &Path, database: Option<&Path>) -> Result<(), Se
     let (ending, ended) = watch::channel(false);
     let registry = Registry::sized_to_descriptors();
     for listener in &listeners {
-        tokio::spawn(listener.clone().accept(service.clone(), registry.clone(), ended.clone()));
+        let begin = with(&service, PolicyDialogue::with);
+        tokio::spawn(listener.clone().accept(begin, registry.clone(), ended.clone()));
         tracing::info!(endpoint = %listener.endpoint(), "listening");
+    }
+    for listener in &map_listeners {
+        let begin = with(&service, MapDialogue::with);
+        tokio::spawn(listener.clone().accept(begin, registry.clone(), ended.clone()));
+        tracing::info!(endpoint = %listener.endpoint(), "serving the maps batv-sign and batv-verify");
     }
     tracing::info!(version = env!("CARGO_PKG_VERSION"), database = %database.display(), "ready");
 
@@ -103,6 +114,12 @@ pub async fn serve(policy_file: &Path, database: Option<&Path>) -> Result<(), Se
     Ok(())
 }
 
+/// What begins a dialogue on each connection.
+fn with<D>(service: &Arc<Service>, begin: fn(Arc<Service>) -> D) -> impl Fn() -> D + use<D> {
+    let service = service.clone();
+    move || begin(service.clone())
+}
+
 /// Puts a changed policy file in force, or keeps what runs and says why.
 async fn reload(service: Arc<Service>, file: PathBuf, running: Config) {
     match Policy::load(&file) {
@@ -110,6 +127,7 @@ async fn reload(service: Arc<Service>, file: PathBuf, running: Config) {
             for (setting, same) in [
                 ("listen", policy.config.listen == running.listen),
                 ("socket_mode", policy.config.socket_mode == running.socket_mode),
+                ("batv.socketmap", policy.config.batv.socketmap == running.batv.socketmap),
                 ("database", policy.config.database == running.database),
             ] {
                 if !same {

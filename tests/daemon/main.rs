@@ -18,6 +18,7 @@ mod dns;
 mod journal;
 mod life;
 mod log;
+mod maps;
 mod sockets;
 mod store_trouble;
 mod streams;
