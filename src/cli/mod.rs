@@ -7,6 +7,7 @@ mod batv;
 mod check;
 mod completions;
 mod config;
+mod doctor;
 mod failure;
 mod greylist;
 mod list;
@@ -36,6 +37,7 @@ Examples:
   postward check client_address=192.0.2.1 sender=a@example.org recipient=b@example.net
   postward list add allow --client 192.0.2.0/24 --comment 'our office'
   postward greylist show --recipient b@example.net
+  postward doctor
   postward batv sign a@example.org
 
 Exit codes: 0 done; 1 the answer is no; 2 wrong use of the command line; 69 what is needed is not there, such as the \
@@ -88,6 +90,8 @@ enum Command {
     /// Sign envelope senders, and tell a signature's worth (BATV)
     #[command(subcommand)]
     Batv(batv::BatvCommand),
+    /// Find what is wrong with the way Postfix and postward are set up, and the cure
+    Doctor(doctor::DoctorArgs),
 }
 
 /// Does what the command line says.
@@ -116,6 +120,7 @@ impl Command {
             Self::Completions(args) => args.run(),
             Self::Man(args) => args.run(),
             Self::Batv(command) => command.run(common),
+            Self::Doctor(args) => args.run(common).await,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::desk::Desk;
 
-const COMMANDS: [&str; 22] = [
+const COMMANDS: [&str; 23] = [
     "",
     "serve",
     "config",
@@ -25,6 +25,7 @@ const COMMANDS: [&str; 22] = [
     "greylist prune",
     "completions",
     "man",
+    "doctor",
 ];
 
 #[test]
