@@ -35,6 +35,7 @@
 //! | [`config`] | what a person writes, and everything that is wrong with it; it knows no check |
 //! | [`checks`] | what is checked: one file for each check |
 //! | [`chain`] | what decides: steps in order, consequences, observe mode, deadline, failing open, the log line |
+//! | [`doctor`] | what is wrong with the way Postfix and postward are set up: settings in, findings out |
 //! | [`daemon`] | what runs: listeners, connections, the dialogues on them, reload, upkeep |
 //! | [`cli`] | what a person types: one file for each command |
 //!
@@ -60,6 +61,7 @@ pub mod clock;
 pub mod config;
 pub mod daemon;
 pub mod dns;
+pub mod doctor;
 pub mod journal;
 pub mod lists;
 pub mod mail;

@@ -7,6 +7,7 @@ mod batv;
 mod check;
 mod completions;
 mod config;
+mod doctor;
 mod failure;
 mod greylist;
 mod journal;
@@ -38,6 +39,7 @@ Examples:
   postward check client_address=192.0.2.1 sender=a@example.org recipient=b@example.net
   postward list add allow --client 192.0.2.0/24 --comment 'our office'
   postward greylist show --recipient b@example.net
+  postward doctor
   postward batv sign a@example.org
   postward journal --recipient b@example.net --since 1d
 
@@ -84,15 +86,17 @@ enum Command {
     /// Look into the greylist, and correct it
     #[command(subcommand)]
     Greylist(greylist::GreylistCommand),
+    /// Show what was decided: why was this mail refused?
+    Journal(Box<journal::JournalArgs>),
+    /// Sign envelope senders, and tell a signature's worth (BATV)
+    #[command(subcommand)]
+    Batv(batv::BatvCommand),
+    /// Find what is wrong with the way Postfix and postward are set up, and the cure
+    Doctor(doctor::DoctorArgs),
     /// Print the completions of a shell
     Completions(completions::CompletionsArgs),
     /// Print the manual
     Man(man::ManArgs),
-    /// Sign envelope senders, and tell a signature's worth (BATV)
-    #[command(subcommand)]
-    Batv(batv::BatvCommand),
-    /// Show what was decided: why was this mail refused?
-    Journal(Box<journal::JournalArgs>),
 }
 
 /// Does what the command line says.
@@ -118,10 +122,11 @@ impl Command {
             Self::Check(args) => args.run(common).await,
             Self::List(command) => command.run(common).await,
             Self::Greylist(command) => command.run(common).await,
-            Self::Completions(args) => args.run(),
-            Self::Man(args) => args.run(),
             Self::Batv(command) => command.run(common),
             Self::Journal(args) => args.run(common).await,
+            Self::Doctor(args) => args.run(common).await,
+            Self::Completions(args) => args.run(),
+            Self::Man(args) => args.run(),
         }
     }
 }

@@ -113,6 +113,13 @@ pub(super) fn text(text: &[u8]) -> Result<(), Failure> {
     }
 }
 
+/// Writes a line with colours in it to stdout: they stay only on a terminal, and not with `NO_COLOR`.
+pub(super) fn coloured_line(text: &str) -> Result<(), Failure> {
+    let mut octets = anstream::AutoStream::new(Vec::new(), anstream::AutoStream::choice(&io::stdout()));
+    let _ = octets.write_all(text.as_bytes());
+    line(&String::from_utf8_lossy(&octets.into_inner()))
+}
+
 /// A number and what it counts: `1 entry`, `5 entries`.
 pub(super) fn count(number: u64, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })

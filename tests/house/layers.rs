@@ -29,6 +29,7 @@ const LAYERS: &[(&str, May)] = &[
     ("spf", Name(&["clock", "mail", "net", "text", "dns"])),
     ("checks", NameAllBefore),
     ("chain", NameAllBefore),
+    ("doctor", NameAllBefore),
     ("daemon", NameAllBefore),
     ("cli", NameAllBefore),
 ];

@@ -84,6 +84,11 @@ impl Postfix {
         self.address
     }
 
+    /// The directory of its main.cf and master.cf.
+    pub(crate) fn configuration(&self) -> PathBuf {
+        self.dir.path().join("etc")
+    }
+
     /// The messages in a mailbox of example.test (`alice`) or of optout.example.test (`carol`), once there are `count`.
     pub(crate) fn delivered(&self, mailbox: &str, count: usize) -> Vec<Message> {
         let new = self.dir.path().join("mail").join(mailbox).join("new");

@@ -15,6 +15,7 @@ mod stub;
 mod batv;
 mod batv_flood;
 mod dns;
+mod doctor;
 mod greylisting;
 mod harness;
 mod interruptions;
