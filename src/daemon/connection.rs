@@ -1,5 +1,6 @@
 //! One connection: requests in, replies out, in order.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,6 +39,11 @@ pub(super) async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
 ) {
     let mut decoder = Decoder::default();
     let mut begun = None;
+    // Counted from the end, not from the last request: whoever asks all the time would put the end off.
+    let mut last_look = pin!(async {
+        ended(&mut ending).await;
+        time::sleep(LAST_LOOK).await;
+    });
     loop {
         match answer_all(&mut decoder, &mut stream, &service, &slot).await {
             Ok(answered) if answered > 0 => begun = None,
@@ -48,10 +54,6 @@ pub(super) async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
         if decoder.in_progress() {
             begun.get_or_insert_with(Instant::now);
         }
-        let last_look = async {
-            ended(&mut ending).await;
-            time::sleep(LAST_LOOK).await;
-        };
         tokio::select! {
             biased; // what has arrived before the end is answered
             read = read_more(&mut decoder, &mut stream, begun) => match read {
@@ -60,7 +62,7 @@ pub(super) async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
                 Err(why) => return complain(&peer, &why),
             },
             () = slot.evicted() => return,
-            () = last_look, if begun.is_none() => return,
+            () = &mut last_look, if begun.is_none() => return,
         }
     }
 }
@@ -242,6 +244,19 @@ mod tests {
         conversation.ask().await;
         conversation.end.send(true).unwrap();
         assert!(conversation.lasts().await < 2 * LAST_LOOK);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn at_the_end_a_connection_that_never_rests_is_closed_as_well() {
+        let mut conversation = Conversation::new();
+        conversation.end.send(true).unwrap();
+        let started = Instant::now();
+        while conversation.peer.write_all(REQUEST).await.is_ok()
+            && conversation.peer.read_exact(&mut [0; REPLY.len()]).await.is_ok()
+        {
+            time::sleep(LAST_LOOK / 5).await;
+        }
+        assert!(started.elapsed() < 2 * LAST_LOOK, "{:?}", started.elapsed());
     }
 
     #[tokio::test(start_paused = true)]
