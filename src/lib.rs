@@ -29,7 +29,7 @@
 //! | [`config`] | what a person writes, and everything that is wrong with it; it knows no check |
 //! | [`checks`] | what is checked: one file for each check |
 //! | [`chain`] | what decides: steps in order, consequences, observe mode, deadline, failing open, the log line |
-//! | [`daemon`] | what runs: listeners, connections, reload, upkeep |
+//! | [`daemon`] | what runs: listeners, connections, reload, upkeep; what systemd gives and is told |
 //! | [`cli`] | what a person types: one file for each command |
 //!
 //! # What always holds

@@ -4,12 +4,14 @@
 //! store that is open. From then on nothing but SIGTERM ends the daemon; a broken policy file, a full disk or a peer that talks
 //! nonsense is reported, and everything else goes on.
 
+mod activation;
 mod connection;
 mod heap;
 mod listener;
 mod quiet;
 mod registry;
 mod service;
+mod supervisor;
 mod upkeep;
 
 use std::path::{Path, PathBuf};
@@ -21,6 +23,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use self::activation::Activated;
+use self::listener::Listener;
 use self::registry::Registry;
 use self::service::Service;
 use crate::chain::Policy;
@@ -52,6 +56,14 @@ pub enum ServeError {
         /// Why.
         cause: String,
     },
+    /// What systemd has opened cannot be used.
+    #[error("cannot use {socket}, given by systemd: {cause}")]
+    Activation {
+        /// Which of the sockets, by place and name.
+        socket: String,
+        /// Why.
+        cause: std::io::Error,
+    },
     /// The database cannot be used.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -64,7 +76,7 @@ pub enum ServeError {
 pub async fn serve(policy_file: &Path, database: Option<&Path>) -> Result<(), ServeError> {
     let policy = Policy::load(policy_file)?;
     let mut signals = Signals::new().map_err(ServeError::Signals)?;
-    let listeners = listener::bind_all(&policy.config.listen, policy.config.socket_mode)?;
+    let listeners = listen(&policy.config)?;
     let state_directory = std::env::var_os("STATE_DIRECTORY").map(PathBuf::from);
     let database = policy.config.database_path(database, state_directory.as_deref());
     let store = Arc::new(Sqlite::serve(&database)?);
@@ -76,6 +88,7 @@ pub async fn serve(policy_file: &Path, database: Option<&Path>) -> Result<(), Se
         service.want_reload();
     }
     let upkeep = tokio::spawn(upkeep::run(service.clone()));
+    tokio::spawn(supervisor::keep_watched(move || store.is_alive()));
     let (ending, ended) = watch::channel(false);
     let registry = Registry::sized_to_descriptors();
     for listener in &listeners {
@@ -83,15 +96,18 @@ pub async fn serve(policy_file: &Path, database: Option<&Path>) -> Result<(), Se
         tracing::info!(endpoint = %listener.endpoint(), "listening");
     }
     tracing::info!(version = env!("CARGO_PKG_VERSION"), database = %database.display(), "ready");
+    supervisor::ready("answering");
 
     let mut reloading: Option<JoinHandle<()>> = None;
     while let Event::Reload = signals.next().await {
+        supervisor::reloading();
         if let Some(earlier) = reloading.take() {
             earlier.abort(); // the file is read again, and what it said before does not matter any more
         }
         reloading = Some(tokio::spawn(reload(service.clone(), policy_file.to_owned(), policy.config.clone())));
     }
     tracing::info!("ending");
+    supervisor::stopping();
     let _ = ending.send(true);
     upkeep.abort();
     registry.closed(GRACE).await;
@@ -101,6 +117,19 @@ pub async fn serve(policy_file: &Path, database: Option<&Path>) -> Result<(), Se
     };
     let _ = tokio::time::timeout(LAST_WORDS, last_words).await;
     Ok(())
+}
+
+/// The sockets that systemd has opened, or else those that the policy names.
+fn listen(config: &Config) -> Result<Vec<Arc<Listener>>, ServeError> {
+    let given = Activated::take()?.unwrap_or_default();
+    if !given.socketmap.is_empty() {
+        tracing::warn!("a socket named `socketmap` was given by systemd; this version has no use for it");
+    }
+    if given.policy.is_empty() {
+        return listener::bind_all(&config.listen, config.socket_mode);
+    }
+    tracing::info!("systemd has opened the sockets: `listen` in the policy file does not count");
+    listener::adopt_all(given.policy)
 }
 
 /// Puts a changed policy file in force, or keeps what runs and says why.
@@ -119,8 +148,12 @@ async fn reload(service: Arc<Service>, file: PathBuf, running: Config) {
             warn_of(&policy);
             service.replace_policy(&policy).await;
             tracing::info!("{} is in force", file.display());
+            supervisor::ready("answering");
         }
-        Err(error) => tracing::error!("the policy stays as it was: {error}"),
+        Err(error) => {
+            tracing::error!("the policy stays as it was: {error}");
+            supervisor::ready("answering by an earlier policy: the policy file is wrong");
+        }
     }
     service.want_reload();
 }

@@ -10,6 +10,7 @@ mod peer;
 mod reply;
 mod ways;
 
+mod activation;
 mod bad_input;
 mod bounces;
 mod descriptors;
@@ -21,3 +22,4 @@ mod log;
 mod sockets;
 mod store_trouble;
 mod streams;
+mod supervisor;

@@ -57,6 +57,11 @@ impl Writer {
         }
     }
 
+    /// Whether the thread still runs.
+    pub(super) fn is_alive(&self) -> bool {
+        self.thread.as_ref().is_some_and(|thread| !thread.is_finished())
+    }
+
     /// Finishes what is queued and ends the thread.
     pub(super) fn finish(&mut self) {
         self.jobs = None;
