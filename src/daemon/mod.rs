@@ -5,6 +5,7 @@
 //! nonsense is reported, and everything else goes on.
 
 mod activation;
+mod clock_watch;
 mod connection;
 mod heap;
 mod listener;

@@ -17,6 +17,7 @@ mod descriptors;
 mod dialogues;
 mod dns;
 mod journal;
+mod clock;
 mod damage;
 mod descriptors;
 mod dialogues;
