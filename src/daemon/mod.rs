@@ -135,7 +135,7 @@ fn listen(config: &Config) -> Result<Vec<Arc<Listener>>, ServeError> {
 
 /// Puts a changed policy file in force, or keeps what runs and says why.
 async fn reload(service: Arc<Service>, file: PathBuf, running: Config) {
-    match Policy::load(&file) {
+    match Policy::load_again(&file) {
         Ok(policy) => {
             for (setting, same) in [
                 ("listen", policy.config.listen == running.listen),

@@ -26,6 +26,8 @@ mod full_disk;
 mod kills;
 mod life;
 mod log;
+mod memory;
+mod reloads;
 mod sockets;
 mod store_trouble;
 mod streams;

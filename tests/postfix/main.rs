@@ -9,6 +9,7 @@ mod instance;
 mod smtp;
 mod stub;
 
+mod crowds;
 mod dns;
 mod greylisting;
 mod harness;

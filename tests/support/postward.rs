@@ -86,11 +86,16 @@ impl Postward {
 
     /// A command that becomes the daemon and gives it its standard input as systemd gives sockets (`sd_listen_fds(3)`).
     pub(crate) fn activated(&self, name: &str) -> Command {
-        let script =
-            format!("exec 3<&0 </dev/null; export LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES={name}; exec \"$@\"");
+        self.through_shell(&format!(
+            "exec 3<&0 </dev/null; export LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES={name}; exec \"$@\""
+        ))
+    }
+
+    /// Runs a shell script that has to end with `exec "$@"`, by which it becomes the daemon.
+    pub(crate) fn through_shell(&self, script: &str) -> Command {
         let daemon = self.command(["serve"]);
         let mut shell = Command::new("sh");
-        shell.args(["-c", &script, "sh"]).arg(daemon.get_program()).args(daemon.get_args());
+        shell.args(["-c", script, "sh"]).arg(daemon.get_program()).args(daemon.get_args());
         let environment = daemon.get_envs().filter_map(|(name, value)| Some((name, value?)));
         shell.current_dir(self.dir()).env_clear().envs(environment);
         shell
