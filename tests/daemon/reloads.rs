@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::peer::{Ask, NEW, Peer};
-use crate::support::{GREYLIST, Postward, Transport, at_length, eventually};
+use crate::support::{GREYLIST, Postward, Transport, at_full_length, at_length, eventually};
 use crate::ways::{descriptors, logged};
 
 const REFUSED: &str = "550 5.7.1 Access denied";
@@ -113,11 +113,11 @@ fn whatever_becomes_of_a_list_its_last_good_entries_stay() {
 }
 
 #[test]
-fn a_list_of_a_million_lines_comes_into_force_and_nobody_waits_for_it() {
+fn a_huge_list_comes_into_force_and_nobody_waits_for_it() {
     let (postward, list) = with_list("192.0.2.0/24\n");
     let mut peer = Peer::connect(postward.endpoint());
     assert_eq!(peer.ask(&Ask::new()), REFUSED);
-    let lines = at_length(20_000_u32, 1_000_000);
+    let lines = at_full_length(20_000_u32, 100_000, 1_000_000);
     let networks = (0..lines).map(|number| format!("2001:db8:{:x}:{:x}::/64\n", number >> 16, number & 0xffff));
     fs::write(&list, networks.chain(["192.0.2.0/24\n".to_owned()]).collect::<String>()).unwrap();
     postward.reload();
@@ -125,7 +125,7 @@ fn a_list_of_a_million_lines_comes_into_force_and_nobody_waits_for_it() {
         Ask::new().with("client_address", format!("2001:db8:{:x}:{:x}::1", (lines - 1) >> 16, (lines - 1) & 0xffff));
     let (begun, mut slowest, mut asked, mut unchecked) = (Instant::now(), Duration::ZERO, 0, 0);
     while peer.ask(&last) != REFUSED {
-        assert!(begun.elapsed() < Duration::from_secs(120), "it never comes into force");
+        assert!(begun.elapsed() < Duration::from_secs(300), "it never comes into force");
         let sent = Instant::now();
         assert_eq!(peer.ask(&Ask::new()), REFUSED, "who was listed before still is");
         let stranger = Ask::from_sender(format!("a{asked}x@example.org")).with("client_address", "203.0.113.1");

@@ -17,7 +17,7 @@ mod wait;
 pub(crate) use clock::FakeClock;
 pub(crate) use dns::DnsServer;
 pub(crate) use endpoint::{Endpoint, Transport, free_port};
-pub(crate) use length::at_length;
+pub(crate) use length::{at_full_length, at_length};
 pub(crate) use postward::{GREYLIST, NO_DNS, Postward};
 pub(crate) use process::Tied;
 pub(crate) use tools::Tools;
