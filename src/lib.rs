@@ -11,6 +11,12 @@
 //!              Decision{action, check, reason, trace} → one write "action=…\n\n", then the journal; one log line
 //! ```
 //!
+//! Where envelope senders are signed (BATV), Postfix also looks addresses up in two maps:
+//!
+//! ```text
+//! octets → protocol::LookupDecoder → Lookup{map, key} → batv-sign | batv-verify by the keys in force → LookupReply
+//! ```
+//!
 //! # The rooms
 //!
 //! Each imports only from those before it; `tests/house` holds that.
@@ -29,7 +35,7 @@
 //! | [`config`] | what a person writes, and everything that is wrong with it; it knows no check |
 //! | [`checks`] | what is checked: one file for each check |
 //! | [`chain`] | what decides: steps in order, consequences, observe mode, deadline, failing open, the log line |
-//! | [`daemon`] | what runs: listeners, connections, reload, upkeep; what systemd gives and is told |
+//! | [`daemon`] | what runs: listeners, connections, the dialogues on them, reload, upkeep; what systemd gives and is told |
 //! | [`cli`] | what a person types: one file for each command |
 //!
 //! # What always holds

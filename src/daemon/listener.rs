@@ -17,9 +17,9 @@ use tokio::sync::watch;
 
 use super::activation::Inherited;
 use super::connection::converse;
+use super::dialogue::Dialogue;
 use super::quiet::Quiet;
 use super::registry::Registry;
-use super::service::Service;
 use super::{ServeError, ended};
 use crate::config::{Endpoint, SocketMode};
 
@@ -154,17 +154,17 @@ impl Listener {
         &self.endpoint
     }
 
-    /// Accepts connections until the daemon ends.
-    pub(super) async fn accept(
+    /// Accepts connections until the daemon ends; on each of them a dialogue of its own is begun.
+    pub(super) async fn accept<D: Dialogue>(
         self: Arc<Self>,
-        service: Arc<Service>,
+        begin: impl Fn() -> D,
         registry: Registry,
         mut ending: watch::Receiver<bool>,
     ) {
         loop {
             let for_connections = ending.clone();
             tokio::select! {
-                accepted = self.accept_one(&service, &registry, for_connections) => if let Err(error) = accepted {
+                accepted = self.accept_one(&begin, &registry, for_connections) => if let Err(error) = accepted {
                     self.recover(&error, &registry).await;
                 },
                 () = ended(&mut ending) => return,
@@ -172,9 +172,9 @@ impl Listener {
         }
     }
 
-    async fn accept_one(
+    async fn accept_one<D: Dialogue>(
         &self,
-        service: &Arc<Service>,
+        begin: impl Fn() -> D,
         registry: &Registry,
         ending: watch::Receiver<bool>,
     ) -> io::Result<()> {
@@ -182,12 +182,12 @@ impl Listener {
             Socket::Inet(listener) => {
                 let (stream, peer) = listener.accept().await?;
                 stream.set_nodelay(true)?;
-                tokio::spawn(converse(stream, peer.to_string(), service.clone(), registry.open(), ending));
+                tokio::spawn(converse(stream, peer.to_string(), begin(), registry.open(), ending));
             }
             Socket::Unix { listener, .. } => {
                 let (stream, _) = listener.accept().await?;
                 let peer = self.endpoint.to_string();
-                tokio::spawn(converse(stream, peer, service.clone(), registry.open(), ending));
+                tokio::spawn(converse(stream, peer, begin(), registry.open(), ending));
             }
         }
         Ok(())

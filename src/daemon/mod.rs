@@ -7,8 +7,10 @@
 mod activation;
 mod clock_watch;
 mod connection;
+mod dialogue;
 mod heap;
 mod listener;
+mod maps;
 mod quiet;
 mod registry;
 mod service;
@@ -24,13 +26,15 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use self::activation::Activated;
+use self::activation::{Activated, Inherited};
+use self::dialogue::PolicyDialogue;
 use self::listener::Listener;
+use self::maps::MapDialogue;
 use self::registry::Registry;
 use self::service::Service;
 use crate::chain::Policy;
 use crate::clock::SystemClock;
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, Endpoint};
 use crate::store::StoreError;
 use crate::store::sqlite::Sqlite;
 
@@ -77,7 +81,7 @@ pub enum ServeError {
 pub async fn serve(policy_file: &Path, database: Option<&Path>) -> Result<(), ServeError> {
     let policy = Policy::load(policy_file)?;
     let mut signals = Signals::new().map_err(ServeError::Signals)?;
-    let listeners = listen(&policy.config)?;
+    let (listeners, map_listeners) = listen(&policy.config)?;
     let state_directory = std::env::var_os("STATE_DIRECTORY").map(PathBuf::from);
     let database = policy.config.database_path(database, state_directory.as_deref());
     let store = Arc::new(Sqlite::serve(&database)?);
@@ -93,8 +97,14 @@ pub async fn serve(policy_file: &Path, database: Option<&Path>) -> Result<(), Se
     let (ending, ended) = watch::channel(false);
     let registry = Registry::sized_to_descriptors();
     for listener in &listeners {
-        tokio::spawn(listener.clone().accept(service.clone(), registry.clone(), ended.clone()));
+        let begin = with(&service, PolicyDialogue::with);
+        tokio::spawn(listener.clone().accept(begin, registry.clone(), ended.clone()));
         tracing::info!(endpoint = %listener.endpoint(), "listening");
+    }
+    for listener in &map_listeners {
+        let begin = with(&service, MapDialogue::with);
+        tokio::spawn(listener.clone().accept(begin, registry.clone(), ended.clone()));
+        tracing::info!(endpoint = %listener.endpoint(), "serving the maps batv-sign and batv-verify");
     }
     tracing::info!(version = env!("CARGO_PKG_VERSION"), database = %database.display(), "ready");
     supervisor::ready("answering");
@@ -120,17 +130,26 @@ pub async fn serve(policy_file: &Path, database: Option<&Path>) -> Result<(), Se
     Ok(())
 }
 
-/// The sockets that systemd has opened, or else those that the policy names.
-fn listen(config: &Config) -> Result<Vec<Arc<Listener>>, ServeError> {
+/// The sockets for policy requests and those for maps: each kind as systemd has opened it, or else as the policy names it.
+fn listen(config: &Config) -> Result<(Listeners, Listeners), ServeError> {
     let given = Activated::take()?.unwrap_or_default();
-    if !given.socketmap.is_empty() {
-        tracing::warn!("a socket named `socketmap` was given by systemd; this version has no use for it");
-    }
-    if given.policy.is_empty() {
-        return listener::bind_all(&config.listen, config.socket_mode);
-    }
-    tracing::info!("systemd has opened the sockets: `listen` in the policy file does not count");
-    listener::adopt_all(given.policy)
+    let open = |given: Vec<Inherited>, setting, endpoints: &[Endpoint]| {
+        if given.is_empty() {
+            return listener::bind_all(endpoints, config.socket_mode);
+        }
+        tracing::info!("systemd has opened sockets: `{setting}` in the policy file does not count");
+        listener::adopt_all(given)
+    };
+    let policy = open(given.policy, "listen", &config.listen)?;
+    Ok((policy, open(given.socketmap, "batv.socketmap", &config.batv.socketmap)?))
+}
+
+type Listeners = Vec<Arc<Listener>>;
+
+/// What begins a dialogue on each connection.
+fn with<D>(service: &Arc<Service>, begin: fn(Arc<Service>) -> D) -> impl Fn() -> D + use<D> {
+    let service = service.clone();
+    move || begin(service.clone())
 }
 
 /// Puts a changed policy file in force, or keeps what runs and says why.
@@ -140,6 +159,7 @@ async fn reload(service: Arc<Service>, file: PathBuf, running: Config) {
             for (setting, same) in [
                 ("listen", policy.config.listen == running.listen),
                 ("socket_mode", policy.config.socket_mode == running.socket_mode),
+                ("batv.socketmap", policy.config.batv.socketmap == running.batv.socketmap),
                 ("database", policy.config.database == running.database),
             ] {
                 if !same {

@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::clock_watch::ClockWatch;
+use crate::batv::signing::Tagging;
 use crate::chain::{Chain, Decision, Policy, World};
 use crate::checks::Parts;
 use crate::clock::{Clock, Timestamp};
@@ -23,6 +24,7 @@ use crate::store::{self, Entries, Greylist, JournalRetention, Remembered, Source
 pub(super) struct Service {
     chain: ArcSwap<Chain>,
     list_settings: ArcSwap<ListSettings>,
+    tagging: ArcSwap<Tagging>,
     lists: Lists,
     entries: Arc<dyn Entries>,
     dns: ArcSwap<Arc<dyn Dns>>,
@@ -51,6 +53,7 @@ impl Service {
             chain: ArcSwap::from_pointee(policy.chain(&parts)),
             dns: ArcSwap::from_pointee(parts.dns),
             list_settings: ArcSwap::from_pointee(policy.config.lists.clone()),
+            tagging: ArcSwap::from(policy.tagging.clone()),
             lists: Lists::default(),
             journal: Journal::new(store.clone(), retention(policy.config.journal)),
             entries: store,
@@ -95,7 +98,13 @@ impl Service {
         self.dns.store(Arc::new(parts.dns));
         self.list_settings.store(Arc::new(policy.config.lists.clone()));
         self.journal.keep(retention(policy.config.journal));
+        self.tagging.store(policy.tagging.clone());
         self.greylist.forget_answers();
+    }
+
+    /// Signs senders and verifies recipients with the keys that are in force.
+    pub(super) fn tagging(&self) -> Arc<Tagging> {
+        self.tagging.load_full()
     }
 
     /// Asks for the sources to be read again soon.

@@ -1,6 +1,7 @@
 //! Sockets that somebody else has opened, as systemd does: nobody is turned away while the daemon is restarted.
 
 use std::fs;
+use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -45,11 +46,18 @@ fn who_connects_while_the_daemon_is_away_is_answered_when_it_is_back() {
 }
 
 #[test]
-fn a_socket_that_is_for_something_else_does_not_replace_those_of_the_policy() {
+fn a_socket_named_socketmap_serves_maps_and_does_not_replace_those_for_requests() {
     let mut postward = Postward::install(Transport::Inet, GREYLIST);
     let other = TcpListener::bind(free_port()).unwrap();
+    let address = other.local_addr().unwrap();
     postward.serve_on(other.into(), "socketmap");
     assert_eq!(Peer::connect(postward.endpoint()).ask(&Ask::new()), NEW);
+    let mut map = TcpStream::connect(address).unwrap();
+    map.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    map.write_all(b"27:batv-sign alice@example.org,").unwrap();
+    let mut reply = [0; 12];
+    map.read_exact(&mut reply).unwrap();
+    assert_eq!(&reply, b"9:NOTFOUND ,");
 }
 
 #[test]

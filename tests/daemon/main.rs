@@ -23,6 +23,7 @@ mod journal;
 mod kills;
 mod life;
 mod log;
+mod maps;
 mod memory;
 mod reloads;
 mod soak;

@@ -5,10 +5,15 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod batv_site;
 mod instance;
+mod layout;
+mod sink;
 mod smtp;
 mod stub;
 
+mod batv;
+mod batv_flood;
 mod crowds;
 mod dns;
 mod greylisting;

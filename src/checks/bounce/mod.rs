@@ -20,7 +20,7 @@ pub use self::options::{At, BounceOptions};
 
 use super::{Check, Consequence, Context, Finding, Options, Parts, Pending, Reason, Registration};
 use crate::batv;
-use crate::batv::signing::{Tagging, Verdict};
+use crate::batv::signing::{Tagging, Unsigned, Verdict};
 use crate::clock::Timestamp;
 use crate::mail::{Mailbox, ReversePath};
 use crate::protocol::{ProtocolState, Request};
@@ -108,6 +108,9 @@ impl Bounce {
         if verdict == Verdict::Untagged && batv::is_srs(recipient) {
             // Our own forwarding: its sender is not ours to sign, and has a signature that its maker verifies.
             return Finding::nothing("a forwarder's address (SRS), which has a signature of its own");
+        }
+        if verdict == Verdict::Untagged && self.tagging.sign(recipient.as_str(), now) == Err(Unsigned::TooLong) {
+            return Finding::nothing("its mail leaves unsigned: the local part is too long for a signature");
         }
         finding(&verdict, recipient)
     }

@@ -56,6 +56,7 @@ async fn find(sender: &str, recipient: &str) -> Finding {
 #[tokio::test]
 async fn only_bounces_to_what_we_have_sent_are_ours() {
     let (signed, unsigned, forged) = (Reason::BounceSigned, Reason::BounceUnsigned, Reason::BounceForged);
+    let local_of = |octets: usize| format!("{}@example.net", "a".repeat(octets));
     for (sender, recipient, expected) in [
         ("", &*tagged("alice@example.net"), Some(signed)),
         ("", &tagged("alice@example.net").to_uppercase(), Some(signed)),
@@ -73,6 +74,8 @@ async fn only_bounces_to_what_we_have_sent_are_ours() {
         ("", "alice@example.org", None),
         ("", "alice@sub.example.net", None),
         ("", "alice", None),
+        ("", &local_of(48), Some(unsigned)),
+        ("", &local_of(49), None),
         ("", "SRS0=HHHH=TT=example.org=bob@example.net", None),
         ("", "SRS1=HH=first.example==HH=TT=example.org=bob@example.net", None),
         // exempt
