@@ -34,6 +34,8 @@ pub struct World {
     pub lists: Arc<Snapshot>,
     /// The time.
     pub now: Timestamp,
+    /// Whether `now` can be believed when it says that something is old.
+    pub clock_is_sure: bool,
 }
 
 /// The chain at work.
@@ -126,6 +128,7 @@ impl Chain {
                 request,
                 lists: &world.lists,
                 now: world.now,
+                clock_is_sure: world.clock_is_sure,
                 suspect: course.suspect(),
                 trusted: course.trusted(),
                 vouched_by: course.vouched_by(),

@@ -36,7 +36,7 @@
 //! | [`checks`] | what is checked: one file for each check |
 //! | [`chain`] | what decides: steps in order, consequences, observe mode, deadline, failing open, the log line |
 //! | [`doctor`] | what is wrong with the way Postfix and postward are set up: settings in, findings out |
-//! | [`daemon`] | what runs: listeners, connections, the dialogues on them, reload, upkeep |
+//! | [`daemon`] | what runs: listeners, connections, the dialogues on them, reload, upkeep; what systemd gives and is told |
 //! | [`cli`] | what a person types: one file for each command |
 //!
 //! # What always holds

@@ -82,6 +82,8 @@ pub struct Context<'a> {
     pub lists: &'a Snapshot,
     /// The one clock reading for all checks of this request.
     pub now: Timestamp,
+    /// Whether `now` can be believed when it says that something is old.
+    pub clock_is_sure: bool,
     /// Whether a check before this one found the request suspect.
     pub suspect: bool,
     /// Whether a check before this one found the request to be trusted.

@@ -99,6 +99,7 @@ pub struct RawStep {
 #[derive(Debug)]
 pub struct Draft {
     file: PathBuf,
+    is_empty: bool,
     value: Value,
     mistakes: Mistakes,
 }
@@ -130,9 +131,17 @@ impl Draft {
     pub fn parse(file: &Path, text: String) -> Result<Self, ConfigError> {
         let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
         match document::parse(&text) {
-            Ok(value) => Ok(Self { file: file.to_owned(), value, mistakes: Mistakes::new(text) }),
+            Ok(value) => {
+                let is_empty = text.trim().is_empty();
+                Ok(Self { file: file.to_owned(), is_empty, value, mistakes: Mistakes::new(text) })
+            }
             Err(error) => Err(no_document(file, error.location, error.message)),
         }
+    }
+
+    /// Whether there is nothing in the file, not even a comment.
+    pub fn is_empty(&self) -> bool {
+        self.is_empty
     }
 
     /// The settings outside the chain, and the chain's steps; `None` where the file does not name any. `checks` are those

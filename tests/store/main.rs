@@ -11,6 +11,7 @@
 
 mod crash;
 mod entries;
+mod flood;
 mod greylist;
 mod journal;
 mod outages;

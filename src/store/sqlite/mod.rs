@@ -91,6 +91,11 @@ impl Sqlite {
         Ok(Self { shared, readers: Arc::new(readers), writer: None })
     }
 
+    /// Whether anything can ever be written again. A database that is away may come back; a writer that died of a bug does not.
+    pub fn is_alive(&self) -> bool {
+        self.writer.as_ref().is_some_and(Writer::is_alive)
+    }
+
     /// Finishes what is queued, checkpoints and closes the database.
     pub fn close(self) {
         drop(self);
