@@ -27,6 +27,7 @@
 //! | [`lists`] | whom we know: patterns, entries, the compiled snapshot, the files they come from |
 //! | [`config`] | what a person writes, and everything that is wrong with it; it knows no check |
 //! | [`checks`] | what is checked: one file for each check |
+//! | [`moving`] | what other greylisting programs leave behind, for those who move over |
 //! | [`chain`] | what decides: steps in order, consequences, observe mode, deadline, failing open, the log line |
 //! | [`daemon`] | what runs: listeners, connections, reload, upkeep |
 //! | [`cli`] | what a person types: one file for each command |
@@ -53,6 +54,7 @@ pub mod daemon;
 pub mod dns;
 pub mod lists;
 pub mod mail;
+pub mod moving;
 pub mod net;
 pub mod protocol;
 pub mod spf;

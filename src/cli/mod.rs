@@ -7,6 +7,7 @@ mod check;
 mod config;
 mod failure;
 mod greylist;
+mod import;
 mod list;
 mod output;
 mod selectors;
@@ -77,6 +78,9 @@ enum Command {
     /// Look into the greylist, and correct it
     #[command(subcommand)]
     Greylist(greylist::GreylistCommand),
+    /// Move over from another program
+    #[command(subcommand)]
+    Import(import::ImportCommand),
 }
 
 /// Does what the command line says.
@@ -102,6 +106,7 @@ impl Command {
             Self::Check(args) => args.run(common).await,
             Self::List(command) => command.run(common).await,
             Self::Greylist(command) => command.run(common).await,
+            Self::Import(command) => command.run(),
         }
     }
 }

@@ -17,5 +17,6 @@ mod greylist;
 mod help;
 mod importing;
 mod list;
+mod moving;
 mod sources;
 mod terminal;
