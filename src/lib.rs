@@ -38,7 +38,8 @@
 //! - A deferral is sent only after the attempt is committed; what cannot be remembered is not deferred.
 //! - A check says what it found; the chain says what that means. Checks never touch sockets, clocks, SQL or each other.
 //! - One request sees one world: one snapshot of the lists, one chain, one clock reading, whatever is reloaded meanwhile.
-//! - Nothing above [`store`] names an engine, but for the places where it is opened.
+//! - Nothing above [`store`] names an engine, but for the places where it is opened, and [`moving`], which reads files that other
+//!   programs keep in the same one.
 //! - No reply is better than a wrong one: malformed input is warned about and the connection closed.
 //! - Nothing from the network is trusted: sizes are bounded, octets become text in one place ([`text`]), and no stranger's text
 //!   reaches a reply or a log line uncleaned.

@@ -122,7 +122,9 @@ impl Taking {
             // Whoever wants no more has noticed that himself.
             let _ = self.hand_over(client);
         }
-        let _ = self.memories.blocking_send(std::mem::take(&mut self.portion));
+        if !self.portion.is_empty() {
+            let _ = self.memories.blocking_send(std::mem::take(&mut self.portion));
+        }
     }
 
     fn hand_over(&mut self, memory: Memory) -> Result<(), ReadError> {

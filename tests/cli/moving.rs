@@ -189,6 +189,9 @@ fn what_is_no_such_file_changes_nothing() {
         .failed(69, &["nothing was imported: mail.log", "hint: `db_dump"]);
     desk.say("greylist import gone --format postgrey").failed(69, &["nothing was imported: gone: No such file"]);
     desk.say("greylist import mail.log --format postgray").ended(2);
+    // As when `db_dump` is not installed.
+    let nothing = desk.run(["greylist", "import", "-", "--format", "postgrey"]).ended(1);
+    assert!(nothing.err.contains("error: there is nothing in it"), "{nothing:?}");
     assert!(!desk.path("postward.db").exists());
 }
 

@@ -36,7 +36,7 @@ Examples:
 sqlgrey does not keep to whom a sender wrote who came back; he counts as one pass of his client, and his domain in \
 `domain_awl` as enough of them (`allow_client_after`).
 
-Exit codes: 0 everything that makes sense is imported; 1 nothing in the files makes sense; 69 a file cannot be read";
+Exit codes: 0 everything that makes sense is imported; 1 nothing is in the files, or nothing that makes sense; 69 a file cannot be read";
 
 /// Portions that may wait to be written while the next one is read.
 const AHEAD: usize = 4;
@@ -77,9 +77,10 @@ impl ImportArgs {
             );
         }
         tell(&summary, taken)?;
-        match summary.read > 0 && summary.read == summary.left_out.nonsense {
-            true => Err(Failure::no("nothing in there makes sense")),
-            false => Ok(ExitCode::SUCCESS),
+        match summary.read {
+            0 => Err(Failure::no("there is nothing in it")),
+            read if read == summary.left_out.nonsense => Err(Failure::no("nothing in there makes sense")),
+            _ => Ok(ExitCode::SUCCESS),
         }
     }
 
