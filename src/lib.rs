@@ -34,6 +34,7 @@
 //! | [`lists`] | whom we know: patterns, entries, the compiled snapshot, the files they come from |
 //! | [`config`] | what a person writes, and everything that is wrong with it; it knows no check |
 //! | [`checks`] | what is checked: one file for each check |
+//! | [`moving`] | what other greylisting programs leave behind, for those who move over |
 //! | [`chain`] | what decides: steps in order, consequences, observe mode, deadline, failing open, the log line |
 //! | [`doctor`] | what is wrong with the way Postfix and postward are set up: settings in, findings out |
 //! | [`daemon`] | what runs: listeners, connections, the dialogues on them, reload, upkeep; what systemd gives and is told |
@@ -46,7 +47,8 @@
 //! - A check says what it found; the chain says what that means. Checks never touch sockets, clocks, SQL or each other.
 //! - One request sees one world: one snapshot of the lists, one chain, one clock reading, whatever is reloaded meanwhile.
 //! - Nobody waits for the journal: what cannot be written in time is dropped and counted.
-//! - Nothing above [`store`] names an engine, but for the places where it is opened.
+//! - Nothing above [`store`] names an engine, but for the places where it is opened, and [`moving`], which reads files that other
+//!   programs keep in the same one.
 //! - No reply is better than a wrong one: malformed input is warned about and the connection closed.
 //! - Nothing from the network is trusted: sizes are bounded, octets become text in one place ([`text`]), and no stranger's text
 //!   reaches a reply or a log line uncleaned.
@@ -65,6 +67,7 @@ pub mod doctor;
 pub mod journal;
 pub mod lists;
 pub mod mail;
+pub mod moving;
 pub mod net;
 pub mod protocol;
 pub mod spf;

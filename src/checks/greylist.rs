@@ -17,6 +17,7 @@ use crate::batv;
 use crate::clock::{self, Timestamp};
 use crate::config::{Period, Section};
 use crate::dns::hosts::is_generic;
+use crate::mail::{Mailbox, ReversePath};
 use crate::net;
 use crate::protocol::Request;
 use crate::store::{self, Attempt, Retention, Sighting, Standing, Triplet};
@@ -168,6 +169,15 @@ impl GreylistOptions {
         }
     }
 
+    /// The key of a conversation when nothing but the network tells who the client is.
+    pub fn triplet(&self, client: IpAddr, sender: &ReversePath, recipient: &Mailbox) -> Triplet {
+        Triplet {
+            client: self.network(client),
+            sender: bounded(batv::sender_key(sender)),
+            recipient: bounded(batv::recipient_key(recipient)),
+        }
+    }
+
     /// The network that stands for a client, as it is written in keys.
     pub fn network(&self, client: IpAddr) -> String {
         net::network_of(client, self.ipv4_prefix, self.ipv6_prefix).to_string()
@@ -244,7 +254,8 @@ impl GreylistCheck {
 
     fn attempt(&self, context: &Context<'_>) -> Option<Attempt> {
         let request = context.request;
-        let network = self.options.network(request.client_address?);
+        let Triplet { client: network, sender, recipient } =
+            self.options.triplet(request.client_address?, &request.sender, request.recipient.as_ref()?);
         let identity = |identity: &Identity| match identity {
             Identity::Spf => context.vouched_by.map(|domain| format!("spf:{domain}")),
             Identity::Rdns => organisation(request).map(|domain| format!("host:{domain}")),
@@ -254,13 +265,7 @@ impl GreylistCheck {
         if identities.is_empty() {
             identities.push(network.clone());
         }
-        Some(Attempt {
-            identities,
-            network,
-            sender: bounded(batv::sender_key(&request.sender)),
-            recipient: bounded(batv::recipient_key(request.recipient.as_ref()?)),
-            instance: request.instance.clone(),
-        })
+        Some(Attempt { identities, network, sender, recipient, instance: request.instance.clone() })
     }
 
     async fn found(&self, attempt: &Attempt, sighting: &Sighting, now: Timestamp) -> Finding {
@@ -361,7 +366,6 @@ mod tests {
     use super::*;
     use crate::checks::tests as testing;
     use crate::lists::Snapshot;
-    use crate::mail::Mailbox;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(1_800_000_000 + second).unwrap()

@@ -199,6 +199,8 @@ words! {
         ExemptNetwork = "exempt-network",
         /// The client has logged in or shown a trusted certificate.
         ExemptAuthenticated = "exempt-authenticated",
+        /// The recipient is a role account.
+        ExemptRecipient = "exempt-recipient",
         /// An access list entry lets it through.
         AccessAllow = "access-allow",
         /// An access list entry refuses it.

@@ -31,7 +31,7 @@ pub use self::lists::ListSettings;
 pub use self::mistakes::{ConfigError, Mistake, Mistakes};
 pub use self::path::KeyPath;
 pub use self::section::Section;
-pub use self::values::{Endpoint, NameServer, Network, Period, SocketMode, Truth};
+pub use self::values::{Endpoint, LocalPart, NameServer, Network, Period, SocketMode, Truth};
 
 use self::lists::Surroundings;
 
@@ -73,6 +73,8 @@ pub struct Exempt {
     pub networks: Vec<Network>,
     /// Clients that have logged in or shown a trusted certificate.
     pub authenticated: bool,
+    /// Role accounts: local parts of recipients, in every domain. Access lists are still asked about them.
+    pub recipients: Vec<LocalPart>,
 }
 
 /// Whom to ask about names and addresses, and how long to wait.
@@ -194,7 +196,11 @@ impl Default for Exempt {
     fn default() -> Self {
         let ipv4_loopback = crate::net::network_of(Ipv4Addr::LOCALHOST.into(), 8, 0);
         let ipv6_loopback = IpNet::from(IpAddr::from(Ipv6Addr::LOCALHOST));
-        Self { networks: [ipv4_loopback, ipv6_loopback].map(Network).to_vec(), authenticated: true }
+        Self {
+            networks: [ipv4_loopback, ipv6_loopback].map(Network).to_vec(),
+            authenticated: true,
+            recipients: ["postmaster", "abuse"].map(LocalPart::of_role).to_vec(),
+        }
     }
 }
 
@@ -258,6 +264,7 @@ impl Exempt {
         let exempt = Self {
             networks: section.list("networks", default.networks),
             authenticated: section.parsed("authenticated", Truth(default.authenticated)).0,
+            recipients: section.list("recipients", default.recipients),
         };
         section.finish();
         exempt
@@ -364,6 +371,7 @@ mod tests {
             ("listen: [inet:localhost:25, inet:127.0.0.1:25]\n", "1:9: listen: names inet:127.0.0.1:25 twice"),
             ("listen: ['inet:127.0.0.1:0']\n", "1:10: listen[0]: `inet:127.0.0.1:0` is no endpoint"),
             ("database: \"\"\n", "1:11: database: must name a file"),
+            ("exempt: {recipients: [a@x.example]}\n", "1:23: exempt.recipients[0]: `a@x.example` is no local part"),
             ("socket_mode: 0o660\n", "1:14: socket_mode: must be written in quotes"),
             ("socket_mode: 660\n", "1:14: socket_mode: must be written in quotes"),
         ] {

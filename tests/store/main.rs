@@ -18,6 +18,7 @@ mod outages;
 mod remembered;
 mod size;
 mod support;
+mod taken_over;
 
 greylist::contract!(sqlite_greylist, crate::support::TempSqlite);
 greylist::contract!(remembered_greylist, crate::support::TempRemembered);

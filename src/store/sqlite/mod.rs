@@ -7,7 +7,7 @@
 //! | `keeper` `lock` `aside` `complaint` `trouble` | what happens when the file is away, locked, full, damaged |
 //! | `readers` `shared` | reading beside the writer |
 //! | `attempt` `room` | the hot path: what an attempt finds and leaves |
-//! | `greylist` `walk` `sweep` | all else about the greylist; long work in small steps |
+//! | `greylist` `walk` `sweep` `take_over` | all else about the greylist; long work in small steps |
 //! | `entries` `plan` | the access lists |
 //! | `journal` `recall` `tally` | what was decided: written, read, counted |
 
@@ -28,6 +28,7 @@ mod recall;
 mod room;
 mod shared;
 mod sweep;
+mod take_over;
 mod tally;
 mod time;
 mod trouble;

@@ -25,6 +25,12 @@ pub(super) fn make(connection: &Connection, network: &str, retention: &Retention
     Ok(())
 }
 
+/// Whether another triplet of `network` can wait without any having to give way.
+pub(super) fn is_left(connection: &Connection, network: &str, retention: &Retention) -> rusqlite::Result<bool> {
+    Ok(waiting_in(connection, network)? < retention.waiting_per_network
+        && waiting_in_all(connection)? < retention.waiting)
+}
+
 fn excess(waiting: u64, limit: u64) -> u64 {
     waiting.saturating_add(1).saturating_sub(limit.max(1)).min(AT_ONCE)
 }
