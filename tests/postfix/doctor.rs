@@ -1,7 +1,7 @@
 //! What `postward doctor` says of a real Postfix: nothing of a healthy one, and of a broken one what is broken.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, SystemTime};
@@ -244,7 +244,11 @@ fn a_site_that_signs_as_it_should_is_healthy_and_whatever_is_done_otherwise_is_n
     let key = clinic.postward.dir().join("batv.key");
     fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
     assert_eq!(ids(&clinic.findings()), ["batv-key-unusable"]);
+    // Root asks, the key is the daemon's: its owner is as right as he can be, and everybody may still read it.
+    chown(&key, Some(12345), None).unwrap();
+    assert_eq!(ids(&clinic.findings()), ["batv-key-unusable"]);
     fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+    assert_eq!(clinic.findings(), [Value::Null; 0]);
     clinic.postward.stop();
     assert_eq!(ids(&clinic.findings()), ["policy-unreachable", "batv-map-unreachable"]);
 }

@@ -123,12 +123,13 @@ impl Secret {
 fn safe(file: &Path, metadata: &Metadata) -> Result<(), SecretError> {
     let (mode, owner) = (metadata.mode() & 0o7777, metadata.uid());
     let runs_this = rustix::process::geteuid().as_raw();
-    if owner != 0 && owner != runs_this {
-        return Err(SecretError::Owner { file: file.to_owned(), owner: name(owner), user: user() });
-    }
+    // First, because it is wrong whoever asks: root may ask about a key of the daemon's user.
     let harmless = if is_credential(file, metadata) { GROUP_READS } else { 0 };
     if mode & OTHERS & !harmless != 0 {
         return Err(SecretError::Open { file: file.to_owned(), mode });
+    }
+    if owner != 0 && owner != runs_this {
+        return Err(SecretError::Owner { file: file.to_owned(), owner: name(owner), user: user() });
     }
     Ok(())
 }
@@ -207,6 +208,9 @@ mod tests {
         }
         let error = Secret::read(&file).err().unwrap().to_string();
         assert!(error.contains("belongs to user 12345, and not to root or to root"), "{error}");
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+        let error = Secret::read(&file).err().unwrap().to_string();
+        assert!(error.contains("(mode 0644)"), "that is wrong whoever asks: {error}");
     }
 
     #[test]
