@@ -105,12 +105,15 @@ async fn a_bounce_that_comes_too_late_is_expired() {
 
 #[tokio::test]
 async fn each_recipient_is_judged_where_the_administrator_wants_and_several_ones_at_data() {
-    let (unsigned, multiple) = (Reason::BounceUnsigned, Reason::BounceMultiple);
+    let (signed, unsigned, multiple) = (Reason::BounceSigned, Reason::BounceUnsigned, Reason::BounceMultiple);
     for (at, state, recipient, count, expected) in [
         (At::Rcpt, "RCPT", "alice@example.net", "0", Some(Some(unsigned))),
         (At::Rcpt, "DATA", "alice@example.net", "1", Some(None)), // judged already
         (At::Rcpt, "DATA", "", "2", Some(Some(multiple))),
-        (At::Data, "RCPT", "alice@example.net", "0", None),
+        (At::Data, "RCPT", "alice@example.net", "0", Some(None)), // a callout hears that she exists
+        (At::Data, "RCPT", "prvs=0785afa14d=alice@example.net", "0", Some(None)),
+        (At::Data, "RCPT", &*tagged("alice@example.net"), "0", Some(Some(signed))), // greylisting acts here
+        (At::Data, "DATA", &*tagged("alice@example.net"), "1", Some(None)),
         (At::Data, "DATA", "alice@example.net", "1", Some(Some(unsigned))),
         (At::Data, "DATA", "", "2", Some(Some(multiple))),
         (At::Data, "DATA", "", "", Some(None)), // of which nothing is known
