@@ -25,6 +25,7 @@
 //! | [`spf`] | what a sender's domain says about a client (RFC 7208) |
 //! | [`journal`] | what we decided: written down beside the answers, never in front of them |
 //! | [`batv`] | what machines put into addresses, and how to take it out |
+//! | [`maillog`] | what Postfix itself wrote into its log |
 //! | [`lists`] | whom we know: patterns, entries, the compiled snapshot, the files they come from |
 //! | [`config`] | what a person writes, and everything that is wrong with it; it knows no check |
 //! | [`checks`] | what is checked: one file for each check |
@@ -56,6 +57,7 @@ pub mod dns;
 pub mod journal;
 pub mod lists;
 pub mod mail;
+pub mod maillog;
 pub mod net;
 pub mod protocol;
 pub mod spf;

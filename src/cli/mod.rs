@@ -10,6 +10,7 @@ mod greylist;
 mod journal;
 mod list;
 mod output;
+mod report;
 mod selectors;
 mod serve;
 mod when;
@@ -82,6 +83,8 @@ enum Command {
     Greylist(greylist::GreylistCommand),
     /// Show what was decided: why was this mail refused?
     Journal(Box<journal::JournalArgs>),
+    /// Show what each measure did, in numbers and percent, and what never came back
+    Report(report::ReportArgs),
 }
 
 /// Does what the command line says.
@@ -108,6 +111,7 @@ impl Command {
             Self::List(command) => command.run(common).await,
             Self::Greylist(command) => command.run(common).await,
             Self::Journal(args) => args.run(common).await,
+            Self::Report(args) => args.run(common).await,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::desk::Desk;
 
-const COMMANDS: [&str; 22] = [
+const COMMANDS: [&str; 23] = [
     "",
     "serve",
     "config",
@@ -25,6 +25,7 @@ const COMMANDS: [&str; 22] = [
     "greylist prune",
     "journal",
     "journal show",
+    "report",
 ];
 
 #[test]
@@ -53,6 +54,7 @@ fn commands_that_need_more_than_their_name_have_an_example() {
         "greylist show",
         "greylist allow",
         "journal",
+        "report",
     ] {
         let help = Desk::new().run(command.split_whitespace().chain(["--help"])).ok().out;
         assert!(help.contains("\n  postward "), "{command}:\n{help}");

@@ -18,5 +18,6 @@ mod help;
 mod importing;
 mod journal;
 mod list;
+mod report;
 mod sources;
 mod terminal;

@@ -15,4 +15,5 @@ mod harness;
 mod interruptions;
 mod lists;
 mod organisations;
+mod report;
 mod results;
