@@ -6,6 +6,7 @@
 
 mod queue;
 mod recent;
+pub mod summary;
 mod sums;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,7 +19,7 @@ use self::recent::Recent;
 use self::sums::Sums;
 pub use self::sums::slot_of;
 use crate::clock::Timestamp;
-use crate::store::{self, Count, JournalRecord, JournalRetention, Tally};
+use crate::store::{self, Count, JournalRecord, JournalRetention, Tally, Thread, Verdict};
 
 /// What one decision leaves in the journal.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -50,7 +51,10 @@ pub struct Journal {
 struct Noted {
     queue: Queue,
     sums: Sums,
-    recent: Recent,
+    /// Requests that were answered a moment ago. Postfix repeats a request within some seconds.
+    recent: Recent<4096>,
+    /// Conversations that were deferred and have not passed.
+    open: Recent<100_000>,
 }
 
 impl Journal {
@@ -65,18 +69,33 @@ impl Journal {
         *lock(&self.retention) = retention;
     }
 
+    /// Whether a conversation was deferred and has not passed, as far as is remembered: whoever has become known meanwhile passes
+    /// in another way than by waiting, and has come back nevertheless.
+    pub fn awaits(&self, thread: Thread) -> bool {
+        lock(&self.noted).open.contains(thread.0.cast_unsigned())
+    }
+
     /// Takes an account. This waits for nobody but others who do the same.
     pub fn note(&self, account: Account) {
         let Account { request, records, counts, timings, time } = account;
         let mut noted = lock(&self.noted);
-        if request.is_some_and(|request| !noted.recent.is_new(request)) {
+        if request.is_some_and(|request| !noted.recent.insert(request)) {
             return;
         }
         noted.sums.add(counts, &timings, time);
         if records.is_empty() {
             return;
         }
-        records.into_iter().for_each(|record| noted.queue.push(record));
+        for record in records {
+            match record.thread.filter(|_| !record.observed) {
+                Some(Thread(thread)) if record.verdict == Verdict::Defer => {
+                    noted.open.insert(thread.cast_unsigned());
+                }
+                Some(Thread(thread)) => noted.open.remove(thread.cast_unsigned()),
+                None => {}
+            }
+            noted.queue.push(record);
+        }
         drop(noted);
         self.arrived.notify_one();
     }

@@ -31,6 +31,7 @@
 //! | [`spf`] | what a sender's domain says about a client (RFC 7208) |
 //! | [`batv`] | what machines put into addresses, how to take it out again, and our own signature on ours |
 //! | [`journal`] | what we decided: written down beside the answers, never in front of them |
+//! | [`maillog`] | what Postfix itself wrote into its log |
 //! | [`lists`] | whom we know: patterns, entries, the compiled snapshot, the files they come from |
 //! | [`config`] | what a person writes, and everything that is wrong with it; it knows no check |
 //! | [`checks`] | what is checked: one file for each check |
@@ -67,6 +68,7 @@ pub mod doctor;
 pub mod journal;
 pub mod lists;
 pub mod mail;
+pub mod maillog;
 pub mod moving;
 pub mod net;
 pub mod protocol;

@@ -18,21 +18,22 @@ const MAX_KEPT: usize = 320;
 
 impl Decision {
     /// What the decision about `request`, made at `time`, leaves in the journal: records of what was refused, deferred or
-    /// passed after waiting, or would have been; numbers of everything.
-    pub fn account(&self, request: &Request, time: Timestamp) -> Account {
+    /// passed after waiting, or would have been; numbers of everything. Whoever is `awaited` was deferred before, and if it passes
+    /// now that is written down, whatever the reason.
+    pub fn account(&self, request: &Request, time: Timestamp, awaited: bool) -> Account {
         let steps = self.trace.iter().filter(|step| step.check != EXEMPT);
         Account {
             request: fingerprint(request),
-            records: self.records(request, time),
+            records: self.records(request, time, awaited),
             counts: self.counts(request, time),
             timings: steps.map(|step| (step.check, Duration::from_micros(step.elapsed_us))).collect(),
             time,
         }
     }
 
-    fn records(&self, request: &Request, time: Timestamp) -> Vec<JournalRecord> {
+    fn records(&self, request: &Request, time: Timestamp, awaited: bool) -> Vec<JournalRecord> {
         let mut findings: Vec<_> = self.trace.iter().filter_map(would_have).collect();
-        findings.extend(self.enforced());
+        findings.extend(self.enforced(awaited));
         if findings.is_empty() {
             return Vec::new();
         }
@@ -41,9 +42,10 @@ impl Decision {
     }
 
     /// The enforced step that refused, deferred, or let a waiting triplet pass.
-    fn enforced(&self) -> Option<Finding<'_>> {
+    fn enforced(&self, awaited: bool) -> Option<Finding<'_>> {
         let verdict = self.verdict();
         let decided = |step: &&TraceStep| match verdict {
+            Verdict::Pass if awaited => self.thread.is_some_and(|(check, _)| check == step.check),
             Verdict::Pass => step.reason == Some(Reason::GreylistPassed),
             _ => Some(step.check) == self.check && step.reason == self.reason,
         };

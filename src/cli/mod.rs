@@ -15,6 +15,7 @@ mod journal;
 mod list;
 mod man;
 mod output;
+mod report;
 mod selectors;
 mod serve;
 mod when;
@@ -89,6 +90,8 @@ enum Command {
     Greylist(greylist::GreylistCommand),
     /// Show what was decided: why was this mail refused?
     Journal(Box<journal::JournalArgs>),
+    /// Show what each measure did, in numbers and percent, and what never came back
+    Report(report::ReportArgs),
     /// Sign envelope senders, and tell a signature's worth (BATV)
     #[command(subcommand)]
     Batv(batv::BatvCommand),
@@ -127,6 +130,7 @@ impl Command {
             Self::List(command) => command.run(common).await,
             Self::Greylist(command) => command.run(common).await,
             Self::Journal(args) => args.run(common).await,
+            Self::Report(args) => args.run(common).await,
             Self::Batv(command) => command.run(common),
             Self::Doctor(args) => args.run(common).await,
             Self::Import(command) => command.run(),

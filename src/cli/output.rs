@@ -54,11 +54,16 @@ pub(super) fn write_table<const N: usize>(
     header: [&str; N],
     rows: impl Iterator<Item = [String; N]>,
 ) -> Result<(), Failure> {
+    columns(&header.map(str::to_uppercase), rows.map(Vec::from))
+}
+
+/// The same for rows that may have more cells than the header.
+pub(super) fn columns(header: &[String], rows: impl Iterator<Item = Vec<String>>) -> Result<(), Failure> {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header(header.map(str::to_uppercase));
+    table.set_header(header);
     for row in rows {
-        table.add_row(row.map(|cell| printable(&cell, MAX_CELL).into_owned()));
+        table.add_row(row.iter().map(|cell| printable(cell, MAX_CELL)));
     }
     if table.is_empty() {
         return Ok(());

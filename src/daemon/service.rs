@@ -81,7 +81,8 @@ impl Service {
 
     /// Writes down what was answered, later and beside other answers.
     pub(super) fn note(&self, request: &Request, decision: &Decision) {
-        self.journal.note(decision.account(request, self.clock.now()));
+        let awaited = decision.thread.is_some_and(|(_, thread)| self.journal.awaits(thread));
+        self.journal.note(decision.account(request, self.clock.now(), awaited));
     }
 
     /// What was decided.

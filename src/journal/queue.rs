@@ -8,8 +8,9 @@ use crate::store::JournalRecord;
 /// How many records may wait: some seconds of the heaviest traffic, and at most some ten megabytes.
 const CAPACITY: usize = 10_000;
 
-/// How many records are written at once: the attempts that come in between wait for them some milliseconds.
-const BATCH: usize = 100;
+/// How many records are written at once. The attempts that come in between wait for them some milliseconds; fewer at once would cost
+/// twice as much, because every time the same pages are written again.
+const BATCH: usize = 200;
 
 /// After so many failures in a row it may be the batch that is at fault, and not the database.
 const TRIES: u32 = 100;

@@ -2,7 +2,7 @@
 
 use crate::desk::Desk;
 
-const COMMANDS: [&str; 28] = [
+const COMMANDS: [&str; 29] = [
     "",
     "serve",
     "config",
@@ -31,6 +31,7 @@ const COMMANDS: [&str; 28] = [
     "greylist import",
     "import",
     "import postgrey",
+    "report",
 ];
 
 #[test]
@@ -59,6 +60,7 @@ fn commands_that_need_more_than_their_name_have_an_example() {
         "greylist show",
         "greylist allow",
         "journal",
+        "report",
     ] {
         let help = Desk::new().run(command.split_whitespace().chain(["--help"])).ok().out;
         assert!(help.contains("\n  postward "), "{command}:\n{help}");

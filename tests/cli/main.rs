@@ -21,5 +21,6 @@ mod journal;
 mod list;
 mod manual;
 mod moving;
+mod report;
 mod sources;
 mod terminal;

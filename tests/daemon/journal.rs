@@ -93,6 +93,26 @@ fn a_deferral_tells_whether_it_came_back() {
 }
 
 #[test]
+fn who_comes_back_as_a_known_client_has_come_back() {
+    let policy = "chain: [{greylist: {delay: 5m, identity: [network], allow_client_after: 1}}]\n";
+    let mut postward = Postward::install(Transport::Inet, policy);
+    postward.serve();
+    let mut peer = Peer::connect(postward.endpoint());
+    assert_eq!(peer.ask(&Ask::from_sender("first@example.org")), NEW);
+    assert_eq!(peer.ask(&Ask::from_sender("second@example.org")), NEW);
+    postward.advance(Duration::from_secs(301));
+    assert!(peer.ask(&Ask::from_sender("first@example.org")).starts_with("PREPEND"));
+    assert_eq!(peer.ask(&Ask::from_sender("second@example.org")), "DUNNO");
+    wait_for(&postward, "--reason greylist-client", 1);
+    let deferred = wait_for(&postward, "--reason greylist-new --sender second@example.org", 1).remove(0);
+    assert_eq!(in_full(&postward, &deferred)["came_back"]["state"], "passed");
+    assert_eq!(peer.ask(&Ask::from_sender("second@example.org")), "DUNNO");
+    assert_eq!(peer.ask(&Ask::from_sender("third@example.org")), "DUNNO");
+    assert!(postward.stop().success());
+    assert_eq!(journal(&postward, "").len(), 4, "who is not awaited leaves nothing");
+}
+
+#[test]
 fn what_observed_steps_would_have_done_is_in_the_journal() {
     let mut postward = Postward::install(
         Transport::Inet,

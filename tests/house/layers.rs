@@ -24,6 +24,7 @@ const LAYERS: &[(&str, May)] = &[
     ("protocol", Name(&["clock", "mail", "net", "text"])),
     ("store", Name(&["clock", "mail", "net", "text"])),
     ("journal", Name(&["clock", "mail", "net", "text", "store"])),
+    ("maillog", Name(&["clock", "mail", "net", "text", "batv"])),
     ("lists", Name(&["clock", "mail", "net", "text", "store", "batv"])),
     ("config", Name(&["clock", "mail", "net", "text", "protocol", "batv", "lists"])),
     ("spf", Name(&["clock", "mail", "net", "text", "dns"])),

@@ -22,5 +22,6 @@ mod harness;
 mod interruptions;
 mod lists;
 mod organisations;
+mod report;
 mod restarts;
 mod results;

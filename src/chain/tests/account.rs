@@ -10,7 +10,7 @@ fn now() -> Timestamp {
 }
 
 async fn account_of(links: Vec<Link>, request: &Request) -> Account {
-    decide(&chain(links), request).await.account(request, now())
+    decide(&chain(links), request).await.account(request, now(), false)
 }
 
 async fn account(links: Vec<Link>) -> Account {
@@ -103,6 +103,18 @@ async fn a_conversation_has_one_number_and_only_its_check_tells_it() {
     let account = account(vec![other, link("greylist", Mode::Enforce, greylist)]).await;
     let threads: Vec<_> = account.records.iter().map(|record| record.thread).collect();
     assert_eq!(threads, [None, Some((&triplet).into())]);
+}
+
+#[tokio::test]
+async fn who_is_awaited_and_passes_in_another_way_is_written_down() {
+    let mut greylist = fake(Reason::GreylistClient, Consequence::Ignore);
+    greylist.finding.triplet = Some(Triplet { client: "a".into(), sender: "b".into(), recipient: "c".into() });
+    let request = request("1", "bob@example.net");
+    for (awaited, expected) in [(true, &["greylist-client"][..]), (false, &[])] {
+        let decision = decide(&chain(vec![link("greylist", Mode::Enforce, greylist.clone())]), &request).await;
+        let account = decision.account(&request, now(), awaited);
+        assert_eq!(told(&account).iter().map(|record| record.1).collect::<Vec<_>>(), expected);
+    }
 }
 
 #[tokio::test]

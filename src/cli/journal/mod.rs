@@ -25,7 +25,7 @@ const MAX_VALUE: usize = 1000;
 const HELP: &str = "\
 Every decision that refused or deferred a recipient, or let one pass after waiting, is kept for a time (`journal` in \
 the policy file), and so is what steps with `mode: observe` would have done. CAME BACK tells of a greylisted one \
-whether it was tried again. Who passed at once is only counted.
+whether it was tried again. Who passed at once is only counted: see `postward report`.
 
 Examples:
   postward journal --since 1d --recipient b@example.net

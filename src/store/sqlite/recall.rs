@@ -7,7 +7,9 @@ use rusqlite::{Connection, OptionalExtension as _, Row, named_params};
 
 use super::journal::decode;
 use super::time::{moment, seconds};
-use crate::store::{AddressSelection, CameBack, JournalRecord, JournalSelection, JournalWalk, Thread, Verdict};
+use crate::store::{
+    AddressSelection, CameBack, JournalClient, JournalRecord, JournalSelection, JournalWalk, Thread, Verdict,
+};
 
 /// Rows of one page.
 const PAGE: usize = 1_000;
@@ -19,7 +21,9 @@ const COLUMNS: &str = "id, time, client, client_name, helo, sender, sender_key, 
 const NARROWED: &str = "time >= :since AND time < :until
     AND (:check IS NULL OR check_name = :check) AND (:reason IS NULL OR reason = :reason)
     AND (:sender IS NULL OR sender = :sender OR sender_key = :sender)
-    AND (:recipient IS NULL OR recipient = :recipient OR recipient_key = :recipient)";
+    AND (:recipient IS NULL OR recipient = :recipient OR recipient_key = :recipient)
+    AND (:domain IS NULL OR instr(sender, :domain) OR instr(recipient, :domain) OR instr(sender_key, :domain))
+    AND (:client IS NULL OR client = :client)";
 
 /// The records that are meant, oldest first.
 pub(super) fn records(
@@ -101,6 +105,8 @@ fn page(connection: &Connection, selection: &JournalSelection, place: Place) -> 
         ":reason": selection.reason,
         ":sender": address(selection.sender.as_ref()),
         ":recipient": address(selection.recipient.as_ref()),
+        ":domain": selection.domain,
+        ":client": single_client(selection),
         ":page": PAGE,
     };
     connection.prepare_cached(&sql)?.query_map(rows, journal_record)?.collect()
@@ -110,6 +116,13 @@ fn address(selection: Option<&AddressSelection>) -> Option<&str> {
     match selection? {
         AddressSelection::Key(key) => Some(key),
         AddressSelection::Domain(_) => None,
+    }
+}
+
+fn single_client(selection: &JournalSelection) -> Option<String> {
+    match selection.client.as_ref()? {
+        JournalClient::Network(network) if *network == network.addr().into() => Some(network.addr().to_string()),
+        _ => None,
     }
 }
 
