@@ -11,6 +11,7 @@ mod rehearsal;
 mod remembered;
 mod selection;
 pub mod sqlite;
+mod vitals;
 
 use std::pin::Pin;
 
@@ -27,6 +28,7 @@ pub use self::journal::{
 };
 pub use self::rehearsal::Rehearsal;
 pub use self::remembered::Remembered;
+pub use self::vitals::{StoreCondition, StoreSize, Vitals};
 use crate::clock::Timestamp;
 
 /// What an operation on a store resolves to.

@@ -10,6 +10,7 @@
 //! | `greylist` `walk` `sweep` | all else about the greylist; long work in small steps |
 //! | `entries` `plan` | the access lists |
 //! | `journal` `recall` `tally` | what was decided: written, read, counted |
+//! | `vitals` | how the database is |
 
 mod aside;
 mod attempt;
@@ -31,6 +32,7 @@ mod sweep;
 mod tally;
 mod time;
 mod trouble;
+mod vitals;
 mod walk;
 mod writer;
 
@@ -89,6 +91,11 @@ impl Sqlite {
         let shared = Arc::new(Shared::new(path.to_owned()));
         let readers = Readers::alone(Arc::clone(&shared)).map_err(|trouble| trouble.about(path))?;
         Ok(Self { shared, readers: Arc::new(readers), writer: None })
+    }
+
+    /// The same database, only to look at what the rest of this process makes of it.
+    pub fn to_look_at(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared), readers: Arc::clone(&self.readers), writer: None }
     }
 
     /// Finishes what is queued, checkpoints and closes the database.

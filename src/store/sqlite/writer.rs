@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
@@ -51,9 +51,13 @@ impl Writer {
         }
         let (job, outcome) = Change::new(work);
         let gone = || StoreError::Unavailable("the thread that writes the database has ended".to_owned());
+        self.shared.work.queued();
         match self.jobs.as_ref().map(|jobs| jobs.send(Box::new(job))) {
             Some(Ok(())) => Box::pin(async move { outcome.await.unwrap_or_else(|_| Err(gone())) }),
-            _ => Box::pin(std::future::ready(Err(gone()))),
+            _ => {
+                self.shared.work.taken(1);
+                Box::pin(std::future::ready(Err(gone())))
+            }
         }
     }
 
@@ -88,7 +92,8 @@ impl Work {
             let patience = if self.uncheckpointed { IDLE } else { LOOK };
             match self.jobs.recv_timeout(patience) {
                 Ok(first) => {
-                    let jobs = std::iter::once(first).chain(self.jobs.try_iter()).take(TOGETHER).collect();
+                    let jobs: Jobs = std::iter::once(first).chain(self.jobs.try_iter()).take(TOGETHER).collect();
+                    self.shared.work.taken(jobs.len() as u64);
                     self.serve(jobs);
                 }
                 Err(RecvTimeoutError::Timeout) => self.checkpoint(),
@@ -104,8 +109,12 @@ impl Work {
             return self.refuse(jobs);
         };
         let path = &self.shared.path;
+        let (changes, started) = (jobs.len() as u64, Instant::now());
         match batch::commit_together(connection, jobs, |error| Trouble::from(error).about(path)) {
-            Ok(()) => self.uncheckpointed = true,
+            Ok(()) => {
+                self.shared.work.committed(changes, started.elapsed());
+                self.uncheckpointed = true;
+            }
             Err((jobs, trouble)) => {
                 let error = trouble.clone().about(path);
                 // First, so that nobody who is answered finds the database still called well.
