@@ -16,6 +16,7 @@ mod man;
 mod output;
 mod selectors;
 mod serve;
+mod status;
 mod when;
 
 use std::path::{Path, PathBuf};
@@ -42,6 +43,7 @@ Examples:
   postward doctor
   postward batv sign a@example.org
   postward journal --recipient b@example.net --since 1d
+  postward status
 
 Exit codes: 0 done; 1 the answer is no; 2 wrong use of the command line; 69 what is needed is not there, such as the \
 database; 78 the policy file is wrong";
@@ -93,6 +95,8 @@ enum Command {
     Batv(batv::BatvCommand),
     /// Find what is wrong with the way Postfix and postward are set up, and the cure
     Doctor(doctor::DoctorArgs),
+    /// Show how the running daemon is
+    Status(status::StatusArgs),
     /// Print the completions of a shell
     Completions(completions::CompletionsArgs),
     /// Print the manual
@@ -124,6 +128,7 @@ impl Command {
             Self::Greylist(command) => command.run(common).await,
             Self::Batv(command) => command.run(common),
             Self::Journal(args) => args.run(common).await,
+            Self::Status(args) => args.run(common).await,
             Self::Doctor(args) => args.run(common).await,
             Self::Completions(args) => args.run(),
             Self::Man(args) => args.run(),

@@ -9,10 +9,13 @@ mod dialogue;
 mod heap;
 mod listener;
 mod maps;
+mod observer;
 mod quiet;
 mod registry;
 mod service;
+mod sources;
 mod upkeep;
+mod web;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -70,6 +73,8 @@ pub async fn serve(policy_file: &Path, database: Option<&Path>) -> Result<(), Se
     let mut signals = Signals::new().map_err(ServeError::Signals)?;
     let listeners = listener::bind_all(&policy.config.listen, policy.config.socket_mode)?;
     let map_listeners = listener::bind_all(&policy.config.batv.socketmap, policy.config.socket_mode)?;
+    let http = policy.config.http.0.as_slice();
+    let http_listeners = listener::bind_all(http, policy.config.socket_mode)?;
     let state_directory = std::env::var_os("STATE_DIRECTORY").map(PathBuf::from);
     let database = policy.config.database_path(database, state_directory.as_deref());
     let store = Arc::new(Sqlite::serve(&database)?);
@@ -92,6 +97,11 @@ pub async fn serve(policy_file: &Path, database: Option<&Path>) -> Result<(), Se
         let begin = with(&service, MapDialogue::with);
         tokio::spawn(listener.clone().accept(begin, registry.clone(), ended.clone()));
         tracing::info!(endpoint = %listener.endpoint(), "serving the maps batv-sign and batv-verify");
+    }
+    for listener in &http_listeners {
+        let site = web::site(listener.endpoint(), &policy.config, &service, &store, &registry);
+        tokio::spawn(web::accept(listener.clone(), site, ended.clone()));
+        tracing::info!(endpoint = %listener.endpoint(), "serving metrics and the status page");
     }
     tracing::info!(version = env!("CARGO_PKG_VERSION"), database = %database.display(), "ready");
 
@@ -129,6 +139,8 @@ async fn reload(service: Arc<Service>, file: PathBuf, running: Config) {
                 ("socket_mode", policy.config.socket_mode == running.socket_mode),
                 ("batv.socketmap", policy.config.batv.socketmap == running.batv.socketmap),
                 ("database", policy.config.database == running.database),
+                ("http", policy.config.http == running.http),
+                ("http_allow_remote", policy.config.http_allow_remote == running.http_allow_remote),
             ] {
                 if !same {
                     tracing::warn!("`{setting}` has changed in {}, which needs a restart", file.display());

@@ -2,7 +2,7 @@
 
 use crate::desk::Desk;
 
-const COMMANDS: [&str; 25] = [
+const COMMANDS: [&str; 26] = [
     "",
     "serve",
     "config",
@@ -27,6 +27,7 @@ const COMMANDS: [&str; 25] = [
     "man",
     "journal",
     "journal show",
+    "status",
     "doctor",
 ];
 

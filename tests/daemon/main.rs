@@ -6,6 +6,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod metrics;
 mod peer;
 mod reply;
 mod ways;
@@ -15,6 +16,7 @@ mod bounces;
 mod descriptors;
 mod dialogues;
 mod dns;
+mod http;
 mod journal;
 mod life;
 mod log;

@@ -29,6 +29,8 @@ const LAYERS: &[(&str, May)] = &[
     ("spf", Name(&["clock", "mail", "net", "text", "dns"])),
     ("checks", NameAllBefore),
     ("chain", NameAllBefore),
+    ("metrics", Name(&["checks", "chain", "protocol"])),
+    ("http", NameAllBefore),
     ("doctor", NameAllBefore),
     ("daemon", NameAllBefore),
     ("cli", NameAllBefore),
