@@ -22,7 +22,8 @@ pub use self::steps::{Mode, Step};
 
 use self::decision::Course;
 use self::header::Headers;
-use crate::checks::{Check, Context, Finding, Reason};
+use crate::batv;
+use crate::checks::{Check, Context, Finding, Reason, access};
 use crate::clock::Timestamp;
 use crate::config::Exempt;
 use crate::dns::blocklist::Blocklist;
@@ -35,6 +36,8 @@ pub struct World {
     pub lists: Arc<Snapshot>,
     /// The time.
     pub now: Timestamp,
+    /// Whether `now` can be believed when it says that something is old.
+    pub clock_is_sure: bool,
 }
 
 /// The chain at work.
@@ -86,10 +89,14 @@ impl Chain {
             course.exempt(reason, &evidence);
             return course.into_decision();
         }
+        let role = self.role_account(request);
+        if let Some(role) = role {
+            course.exempt(Reason::ExemptRecipient, &format!("{role} is a role account"));
+        }
         if request.client_address.is_none() {
             return course.into_decision(); // nothing can be said about a client that Postfix does not know itself
         }
-        let checks = self.run(request, world, &mut course);
+        let checks = self.run(request, world, role.is_some(), &mut course);
         if tokio::time::timeout(self.deadline, checks).await.is_err() {
             course.fail(Reason::Deadline, &format!("no answer within {:?}", self.deadline));
         }
@@ -121,10 +128,12 @@ impl Chain {
         }
     }
 
-    async fn run(&self, request: &Request, world: &World, course: &mut Course) {
+    /// Asks the checks; about a role account only the access lists.
+    async fn run(&self, request: &Request, world: &World, is_role: bool, course: &mut Course) {
         let end = tokio::time::Instant::now() + self.deadline;
         for (position, link) in self.links.iter().enumerate() {
-            if !link.check.applies_to(request.protocol_state) || course.skips(link.name) {
+            let is_left_out = course.skips(link.name) || (is_role && link.name != access::REGISTRATION.name);
+            if is_left_out || !link.check.applies_to(request.protocol_state) {
                 continue;
             }
             course.begin(link.name, link.mode);
@@ -132,6 +141,7 @@ impl Chain {
                 request,
                 lists: &world.lists,
                 now: world.now,
+                clock_is_sure: world.clock_is_sure,
                 suspect: course.suspect(),
                 trusted: course.trusted(),
                 vouched_by: course.vouched_by(),
@@ -164,6 +174,15 @@ impl Chain {
         let address = request.client_address?;
         let network = self.exempt.networks.iter().find(|network| network.0.contains(&address))?;
         Some((Reason::ExemptNetwork, format!("{address} is in {}", network.0)))
+    }
+
+    /// Who cannot get mail through must be able to ask why (RFC 5321 section 4.5.1, RFC 2142). An administrator may still block
+    /// somebody by an access list: the RFC allows that against an attack.
+    fn role_account<'a>(&self, request: &'a Request) -> Option<&'a str> {
+        let recipient = request.recipient.as_ref()?;
+        let core = batv::core(recipient);
+        let local = core.as_ref().unwrap_or(recipient).local();
+        self.exempt.recipients.iter().any(|role| role.is(local)).then(|| recipient.local())
     }
 }
 

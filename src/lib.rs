@@ -34,11 +34,12 @@
 //! | [`lists`] | whom we know: patterns, entries, the compiled snapshot, the files they come from |
 //! | [`config`] | what a person writes, and everything that is wrong with it; it knows no check |
 //! | [`checks`] | what is checked: one file for each check |
+//! | [`moving`] | what other greylisting programs leave behind, for those who move over |
 //! | [`chain`] | what decides: steps in order, consequences, observe mode, deadline, failing open, the log line |
 //! | [`metrics`] | what was answered, in numbers that only grow |
 //! | [`http`] | what is shown of all this: metrics, status, a page for people; it can change nothing |
 //! | [`doctor`] | what is wrong with the way Postfix and postward are set up: settings in, findings out |
-//! | [`daemon`] | what runs: listeners, connections, the dialogues on them, reload, upkeep |
+//! | [`daemon`] | what runs: listeners, connections, the dialogues on them, reload, upkeep; what systemd gives and is told |
 //! | [`cli`] | what a person types: one file for each command |
 //!
 //! # What always holds
@@ -50,7 +51,8 @@
 //! - Nobody waits for who only looks: metrics and pages are made of counters and a read-only handle of the store, a few at a time.
 //! - Labels of metrics are words of this program or of the policy file, never a stranger's.
 //! - Nobody waits for the journal: what cannot be written in time is dropped and counted.
-//! - Nothing above [`store`] names an engine, but for the places where it is opened.
+//! - Nothing above [`store`] names an engine, but for the places where it is opened, and [`moving`], which reads files that other
+//!   programs keep in the same one.
 //! - No reply is better than a wrong one: malformed input is warned about and the connection closed.
 //! - Nothing from the network is trusted: sizes are bounded, octets become text in one place ([`text`]), and no stranger's text
 //!   reaches a reply or a log line uncleaned.
@@ -71,6 +73,7 @@ pub mod journal;
 pub mod lists;
 pub mod mail;
 pub mod metrics;
+pub mod moving;
 pub mod net;
 pub mod protocol;
 pub mod spf;

@@ -42,6 +42,17 @@ impl Policy {
         Self::from_draft(Draft::read(file)?)
     }
 
+    /// Reads the policy file of a running daemon. An empty file is a policy, with every option at its default; but one that has
+    /// become empty was cut off by a full disk, or is being written at this moment, and nobody wants mail to be refused by what
+    /// it does not say.
+    pub fn load_again(file: &Path) -> Result<Self, ConfigError> {
+        let draft = Draft::read(file)?;
+        if draft.is_empty() {
+            return Err(ConfigError::Unreadable { file: file.to_owned(), cause: "it is empty".to_owned() });
+        }
+        Self::from_draft(draft)
+    }
+
     /// Gives a policy file's content its meaning, or tells everything that is wrong with it.
     pub fn from_draft(mut draft: Draft) -> Result<Self, ConfigError> {
         let mut policy = Self::outline(&mut draft);

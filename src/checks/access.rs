@@ -127,6 +127,7 @@ mod tests {
         let context = Context {
             request: &request,
             lists: &lists,
+            clock_is_sure: true,
             now: Timestamp::UNIX_EPOCH,
             suspect: false,
             trusted: false,

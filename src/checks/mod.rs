@@ -83,6 +83,8 @@ pub struct Context<'a> {
     pub lists: &'a Snapshot,
     /// The one clock reading for all checks of this request.
     pub now: Timestamp,
+    /// Whether `now` can be believed when it says that something is old.
+    pub clock_is_sure: bool,
     /// Whether a check before this one found the request suspect.
     pub suspect: bool,
     /// Whether a check before this one found the request to be trusted.
@@ -203,6 +205,8 @@ words! {
         ExemptNetwork = "exempt-network",
         /// The client has logged in or shown a trusted certificate.
         ExemptAuthenticated = "exempt-authenticated",
+        /// The recipient is a role account.
+        ExemptRecipient = "exempt-recipient",
         /// An access list entry lets it through.
         AccessAllow = "access-allow",
         /// An access list entry refuses it.

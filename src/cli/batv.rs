@@ -13,6 +13,10 @@ use super::{Common, Failure};
 use crate::batv::signing::{Secret, Tagging, Unsigned, Verdict};
 use crate::clock::{Clock as _, SystemClock};
 use crate::mail::external;
+use crate::text::printable;
+
+/// How many octets of an address are repeated.
+const SHOWN: usize = 400;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum BatvCommand {
@@ -93,12 +97,15 @@ impl AddressArgs {
         Ok(exit_code(word))
     }
 
-    /// People type addresses either way. What is no address in SMTP can only be meant as it stands.
+    /// People type addresses either way, and copy them from logs, with blanks and angle brackets around them. What is no
+    /// address in SMTP can only be meant as it stands.
     fn internal(&self) -> Result<String, Failure> {
-        if self.address.is_empty() {
+        let address = self.address.trim();
+        let address = address.strip_prefix('<').and_then(|inside| inside.strip_suffix('>')).unwrap_or(address);
+        if address.is_empty() {
             return Err(Failure::usage("there is no address").with_hint("the null sender is never signed"));
         }
-        Ok(external::read(&self.address).map_or_else(|| self.address.clone(), |address| address.into_owned()))
+        Ok(external::read(address).map_or_else(|| address.to_owned(), |address| address.into_owned()))
     }
 
     fn show(&self, verdict: &'static str, result: Option<String>) -> Result<ExitCode, Failure> {
@@ -113,7 +120,7 @@ fn exit_code(verdict: &str) -> ExitCode {
 }
 
 fn unsigned(address: &str, why: Unsigned) -> Failure {
-    let failure = Failure::no(format_args!("{address} is not signed: {why}"));
+    let failure = Failure::no(format_args!("{} is not signed: {why}", printable(address, SHOWN)));
     match why {
         Unsigned::Foreign | Unsigned::NoKey => failure.with_hint("`postward config show` shows the section `batv`"),
         Unsigned::Null | Unsigned::Tagged | Unsigned::TooLong | Unsigned::Malformed => failure,

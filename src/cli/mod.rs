@@ -10,6 +10,7 @@ mod config;
 mod doctor;
 mod failure;
 mod greylist;
+mod import;
 mod journal;
 mod list;
 mod man;
@@ -97,6 +98,9 @@ enum Command {
     Doctor(doctor::DoctorArgs),
     /// Show how the running daemon is
     Status(status::StatusArgs),
+    /// Move over from another program
+    #[command(subcommand)]
+    Import(import::ImportCommand),
     /// Print the completions of a shell
     Completions(completions::CompletionsArgs),
     /// Print the manual
@@ -126,10 +130,11 @@ impl Command {
             Self::Check(args) => args.run(common).await,
             Self::List(command) => command.run(common).await,
             Self::Greylist(command) => command.run(common).await,
-            Self::Batv(command) => command.run(common),
             Self::Journal(args) => args.run(common).await,
             Self::Status(args) => args.run(common).await,
+            Self::Batv(command) => command.run(common),
             Self::Doctor(args) => args.run(common).await,
+            Self::Import(command) => command.run(),
             Self::Completions(args) => args.run(),
             Self::Man(args) => args.run(),
         }

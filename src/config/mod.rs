@@ -33,7 +33,7 @@ pub use self::lists::ListSettings;
 pub use self::mistakes::{ConfigError, Mistake, Mistakes};
 pub use self::path::KeyPath;
 pub use self::section::Section;
-pub use self::values::{Endpoint, NameServer, Network, Period, SocketMode, Truth};
+pub use self::values::{Endpoint, LocalPart, NameServer, Network, Period, SocketMode, Truth};
 
 use self::lists::Surroundings;
 
@@ -79,6 +79,8 @@ pub struct Exempt {
     pub networks: Vec<Network>,
     /// Clients that have logged in or shown a trusted certificate.
     pub authenticated: bool,
+    /// Role accounts: local parts of recipients, in every domain. Access lists are still asked about them.
+    pub recipients: Vec<LocalPart>,
 }
 
 /// Whom to ask about names and addresses, and how long to wait.
@@ -105,6 +107,7 @@ pub struct RawStep {
 #[derive(Debug)]
 pub struct Draft {
     file: PathBuf,
+    is_empty: bool,
     value: Value,
     mistakes: Mistakes,
 }
@@ -136,9 +139,17 @@ impl Draft {
     pub fn parse(file: &Path, text: String) -> Result<Self, ConfigError> {
         let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
         match document::parse(&text) {
-            Ok(value) => Ok(Self { file: file.to_owned(), value, mistakes: Mistakes::new(text) }),
+            Ok(value) => {
+                let is_empty = text.trim().is_empty();
+                Ok(Self { file: file.to_owned(), is_empty, value, mistakes: Mistakes::new(text) })
+            }
             Err(error) => Err(no_document(file, error.location, error.message)),
         }
+    }
+
+    /// Whether there is nothing in the file, not even a comment.
+    pub fn is_empty(&self) -> bool {
+        self.is_empty
     }
 
     /// The settings outside the chain, and the chain's steps; `None` where the file does not name any. `checks` are those
@@ -193,7 +204,11 @@ impl Default for Exempt {
     fn default() -> Self {
         let ipv4_loopback = crate::net::network_of(Ipv4Addr::LOCALHOST.into(), 8, 0);
         let ipv6_loopback = IpNet::from(IpAddr::from(Ipv6Addr::LOCALHOST));
-        Self { networks: [ipv4_loopback, ipv6_loopback].map(Network).to_vec(), authenticated: true }
+        Self {
+            networks: [ipv4_loopback, ipv6_loopback].map(Network).to_vec(),
+            authenticated: true,
+            recipients: ["postmaster", "abuse"].map(LocalPart::of_role).to_vec(),
+        }
     }
 }
 
@@ -260,6 +275,7 @@ impl Exempt {
         let exempt = Self {
             networks: section.list("networks", default.networks),
             authenticated: section.parsed("authenticated", Truth(default.authenticated)).0,
+            recipients: section.list("recipients", default.recipients),
         };
         section.finish();
         exempt
@@ -366,6 +382,7 @@ mod tests {
             ("listen: [inet:localhost:25, inet:127.0.0.1:25]\n", "1:9: listen: names inet:127.0.0.1:25 twice"),
             ("listen: ['inet:127.0.0.1:0']\n", "1:10: listen[0]: `inet:127.0.0.1:0` is no endpoint"),
             ("database: \"\"\n", "1:11: database: must name a file"),
+            ("exempt: {recipients: [a@x.example]}\n", "1:23: exempt.recipients[0]: `a@x.example` is no local part"),
             ("socket_mode: 0o660\n", "1:14: socket_mode: must be written in quotes"),
             ("socket_mode: 660\n", "1:14: socket_mode: must be written in quotes"),
         ] {

@@ -1,5 +1,6 @@
 //! One connection: requests in, replies out, in order.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -35,6 +36,11 @@ pub(super) async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
     mut ending: watch::Receiver<bool>,
 ) {
     let mut begun = None;
+    // Counted from the end, not from the last request: whoever asks all the time would put the end off.
+    let mut last_look = pin!(async {
+        ended(&mut ending).await;
+        time::sleep(LAST_LOOK).await;
+    });
     loop {
         match answer_all(&mut dialogue, &mut stream, &slot).await {
             Ok(answered) if answered > 0 => begun = None,
@@ -45,10 +51,6 @@ pub(super) async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
         if dialogue.in_progress() {
             begun.get_or_insert_with(Instant::now);
         }
-        let last_look = async {
-            ended(&mut ending).await;
-            time::sleep(LAST_LOOK).await;
-        };
         tokio::select! {
             biased; // what has arrived before the end is answered
             read = read_more(dialogue.input(), &mut stream, begun) => match read {
@@ -57,7 +59,7 @@ pub(super) async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
                 Err(why) => return complain(&peer, &why),
             },
             () = slot.evicted() => return,
-            () = last_look, if begun.is_none() => return,
+            () = &mut last_look, if begun.is_none() => return,
         }
     }
 }
@@ -252,6 +254,19 @@ mod tests {
         conversation.ask().await;
         conversation.end.send(true).unwrap();
         assert!(conversation.lasts().await < 2 * LAST_LOOK);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn at_the_end_a_connection_that_never_rests_is_closed_as_well() {
+        let mut conversation = Conversation::new();
+        conversation.end.send(true).unwrap();
+        let started = Instant::now();
+        while conversation.peer.write_all(REQUEST).await.is_ok()
+            && conversation.peer.read_exact(&mut [0; REPLY.len()]).await.is_ok()
+        {
+            time::sleep(LAST_LOOK / 5).await;
+        }
+        assert!(started.elapsed() < 2 * LAST_LOOK, "{:?}", started.elapsed());
     }
 
     #[tokio::test(start_paused = true)]

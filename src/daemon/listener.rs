@@ -16,6 +16,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
 
+use super::activation::Inherited;
 use super::connection::converse;
 use super::dialogue::Dialogue;
 use super::quiet::Quiet;
@@ -39,12 +40,38 @@ pub(super) struct Listener {
 
 enum Socket {
     Inet(TcpListener),
-    Unix { listener: UnixListener, inode: u64 },
+    /// With the inode of the socket's name, if that is ours to remove.
+    Unix {
+        listener: UnixListener,
+        inode: Option<u64>,
+    },
 }
 
 /// Binds all endpoints, or none.
 pub(super) fn bind_all(endpoints: &[Endpoint], mode: SocketMode) -> Result<Vec<Arc<Listener>>, ServeError> {
     endpoints.iter().map(|endpoint| bind(endpoint, mode).map(Arc::new)).collect()
+}
+
+/// Takes sockets that were opened before the daemon started. Their names are not ours to remove.
+pub(super) fn adopt_all(sockets: Vec<Inherited>) -> Result<Vec<Arc<Listener>>, ServeError> {
+    let failed = |cause| ServeError::Activation { socket: "its sockets".to_owned(), cause };
+    sockets.into_iter().map(|socket| adopt(socket).map(Arc::new).map_err(failed)).collect()
+}
+
+fn adopt(socket: Inherited) -> io::Result<Listener> {
+    match socket {
+        Inherited::Inet(listener) => {
+            listener.set_nonblocking(true)?;
+            let endpoint = Endpoint::Inet(listener.local_addr()?);
+            Ok(Listener { endpoint, socket: Socket::Inet(TcpListener::from_std(listener)?) })
+        }
+        Inherited::Unix(listener) => {
+            listener.set_nonblocking(true)?;
+            let path = listener.local_addr()?.as_pathname().unwrap_or(Path::new("(unnamed)")).to_owned();
+            let listener = UnixListener::from_std(listener)?;
+            Ok(Listener { endpoint: Endpoint::Unix(path), socket: Socket::Unix { listener, inode: None } })
+        }
+    }
 }
 
 fn bind(endpoint: &Endpoint, mode: SocketMode) -> Result<Listener, ServeError> {
@@ -72,7 +99,7 @@ fn bind_unix(path: &Path, mode: SocketMode) -> io::Result<Socket> {
     let listener = UnixListener::from_std(listener)?;
     let inode = fs::metadata(room.socket())?.ino();
     fs::rename(room.socket(), path)?;
-    Ok(Socket::Unix { listener, inode })
+    Ok(Socket::Unix { listener, inode: Some(inode) })
 }
 
 /// Only nothing, or a socket that nobody listens on, may be replaced.
@@ -194,7 +221,7 @@ impl Drop for Listener {
     /// Removes the socket's name, if it still is this socket's.
     fn drop(&mut self) {
         if let (Endpoint::Unix(path), Socket::Unix { inode, .. }) = (&self.endpoint, &self.socket)
-            && fs::symlink_metadata(path).is_ok_and(|metadata| metadata.ino() == *inode)
+            && fs::symlink_metadata(path).is_ok_and(|metadata| Some(metadata.ino()) == *inode)
         {
             let _ = fs::remove_file(path);
         }

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
+use super::clock_watch::ClockWatch;
 use super::sources::SourceBook;
 use crate::batv::signing::Tagging;
 use crate::chain::{Chain, Decision, Policy, World};
@@ -39,6 +41,7 @@ pub(super) struct Service {
     revision: AtomicU64,
     journal: Journal,
     clock: Arc<dyn Clock>,
+    clock_watch: ClockWatch,
     reload_wanted: Notify,
     /// Whether the table has what the sources said when they were last read.
     sources_in_table: AtomicBool,
@@ -68,6 +71,7 @@ impl Service {
             entries: store,
             greylist,
             revision: AtomicU64::new(0),
+            clock_watch: ClockWatch::new(clock.now(), Instant::now()),
             clock,
             reload_wanted: Notify::new(),
             sources_in_table: AtomicBool::new(false),
@@ -79,8 +83,10 @@ impl Service {
     /// of their entries might say otherwise.
     pub(super) async fn answer(&self, request: &Request) -> Decision {
         let chain = self.chain.load_full();
+        let now = self.clock.now();
+        let clock_is_sure = self.clock_is_sure(now);
         match self.lists.current() {
-            Some(lists) => chain.answer(request, &World { lists, now: self.clock.now() }).await,
+            Some(lists) => chain.answer(request, &World { lists, now, clock_is_sure }).await,
             None => chain.answer_unchecked(request, "the access lists could not be read yet"),
         }
     }
@@ -173,6 +179,11 @@ impl Service {
             self.want_reload();
         }
         self.follow_revision().await;
+    }
+
+    /// Whether `now`, just read, can be believed when it says that something is old.
+    pub(super) fn clock_is_sure(&self, now: Timestamp) -> bool {
+        self.clock_watch.trusts(now, Instant::now())
     }
 
     /// The time.

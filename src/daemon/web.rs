@@ -9,9 +9,8 @@ use tokio::time::sleep;
 use super::ended;
 use super::listener::Listener;
 use super::observer::Observer;
-use super::registry::Registry;
 use super::service::Service;
-use crate::config::{Config, Endpoint};
+use crate::config::Endpoint;
 use crate::http::{Hosts, Site, converse};
 use crate::store::sqlite::Sqlite;
 
@@ -24,18 +23,16 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// What is shown through this endpoint.
 pub(super) fn site(
     endpoint: &Endpoint,
-    config: &Config,
-    service: &Arc<Service>,
-    store: &Arc<Sqlite>,
-    registry: &Registry,
+    allow_remote: bool,
+    observer: Observer,
+    service: &Service,
+    store: &Sqlite,
 ) -> Arc<Site> {
     let hosts = match endpoint {
-        Endpoint::Inet(address) if !config.http_allow_remote => Hosts::Local(*address),
+        Endpoint::Inet(address) if !allow_remote => Hosts::Local(*address),
         _ => Hosts::All,
     };
-    let listen = config.listen.iter().map(Endpoint::to_string).collect();
-    let observer = Arc::new(Observer::new(service, store.clone(), registry, listen));
-    Arc::new(Site::new(observer, service.metrics().clone(), Arc::new(store.to_look_at()), hosts))
+    Arc::new(Site::new(Arc::new(observer), service.metrics().clone(), Arc::new(store.to_look_at()), hosts))
 }
 
 /// Accepts connections until the daemon ends.

@@ -171,9 +171,15 @@ impl Site {
 
 /// A time as main.cf writes it, its usual unit being the second (postconf(5)).
 pub(super) fn seconds(text: &str) -> Option<u64> {
+    seconds_of(text, "s")
+}
+
+/// A time as main.cf writes it, of a parameter with this usual unit.
+pub(super) fn seconds_of(text: &str, usual: &str) -> Option<u64> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let unit = match text.get(digits.len()..)? {
-        "" | "s" => 1,
+    let written = text.get(digits.len()..)?;
+    let unit = match if written.is_empty() { usual } else { written } {
+        "s" => 1,
         "m" => 60,
         "h" => 3600,
         "d" => 86_400,

@@ -1,5 +1,6 @@
 //! Do the bounces come in here that are to be checked, and is postward asked about them?
 
+use super::asking::seconds_of;
 use super::postfix::{View, words};
 use super::wiring::or_empty;
 use super::{Area, Rule, Site, Symptom, Weight};
@@ -29,6 +30,14 @@ pub(super) const RULES: &[Rule] = &[
         why: "a genuine bounce has one; only at DATA it is known how many there are, and postward is not asked then",
         look: multiple_not_refused,
     },
+    Rule {
+        id: "batv-lifetime-short",
+        area: Area::Batv,
+        weight: Weight::Problem,
+        what: "tags expire while mail still waits in Postfix's queue",
+        why: "what then leaves has a tag that is good no more: genuine bounces to it are refused",
+        look: lifetime_short,
+    },
 ];
 
 /// Only where all of Postfix's domains stand in main.cf: what a table holds is not known.
@@ -51,6 +60,21 @@ fn domain_foreign(site: &Site) -> Vec<Symptom> {
     };
     let domains = site.batv_domains();
     domains.iter().copied().filter(|domain| all_known && !is_ours(domain)).map(symptom).collect()
+}
+
+fn lifetime_short(site: &Site) -> Vec<Symptom> {
+    let parameter = "maximal_queue_lifetime";
+    let waits = seconds_of(site.postfix.get(parameter), "d").unwrap_or_default();
+    let lifetime = site.policy.config.batv.lifetime;
+    if site.batv_domains().is_empty() || lifetime.0.as_secs() > waits {
+        return Vec::new();
+    }
+    vec![Symptom {
+        setting: "batv: lifetime".to_owned(),
+        value: format!("{lifetime}, while {parameter} = {}", site.postfix.get(parameter)),
+        // Others' queues hold it as well before they send it back.
+        cure: format!("in the policy file: batv: {{lifetime: {}d, …}}", waits.div_ceil(86_400) + 2),
+    }]
 }
 
 fn not_asked_at_data(site: &Site) -> Vec<Symptom> {

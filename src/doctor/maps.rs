@@ -30,6 +30,14 @@ pub(super) const RULES: &[Rule] = &[
         why: "users' mail and bounces are put off with 451 until somebody answers there",
         look: unreachable,
     },
+    Rule {
+        id: "batv-map-for-everybody",
+        area: Area::Batv,
+        weight: Weight::Notice,
+        what: "other hosts can reach the maps that sign",
+        why: "whoever can ask gets a tag for every address of yours, and can then send bounces that pass",
+        look: open_to_others,
+    },
 ];
 
 fn not_served(site: &Site) -> Vec<Symptom> {
@@ -72,6 +80,23 @@ fn unreachable(site: &Site) -> Vec<Symptom> {
         })
     };
     site.map_uses().into_iter().filter(|map| is_served(site, &map.target)).filter_map(symptom).collect()
+}
+
+/// A firewall may keep them out; no setting tells.
+fn open_to_others(site: &Site) -> Vec<Symptom> {
+    let symptom = |endpoint: &Endpoint| match endpoint {
+        Endpoint::Inet(address) if !address.ip().is_loopback() => Some(Symptom {
+            setting: "batv: socketmap".to_owned(),
+            value: endpoint.to_string(),
+            cure: format!(
+                "in the policy file: batv: {{socketmap: [\"inet:127.0.0.1:{}\"], …}}; or let a firewall keep out who is not \
+                 Postfix",
+                address.port()
+            ),
+        }),
+        _ => None,
+    };
+    site.batv_endpoints().iter().filter_map(symptom).collect()
 }
 
 /// Whether postward is to serve maps here.

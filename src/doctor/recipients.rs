@@ -1,6 +1,6 @@
 //! Mail that is taken although nobody can have it: it will bounce, to whoever was forged as its sender.
 
-use super::postfix::{Place, View, before_data, words};
+use super::postfix::{Place, View, before_data, is_no, words};
 use super::wiring::missing_before;
 use super::{Area, Rule, Site, Symptom, Weight};
 
@@ -79,7 +79,7 @@ pub(super) const RULES: &[Rule] = &[
 
 fn not_checked(site: &Site) -> Vec<Symptom> {
     let parameter = "smtpd_reject_unlisted_recipient";
-    let is_off = |view: &View<'_>| view.get(parameter) == "no" && !is_listed(view, "reject_unlisted_recipient");
+    let is_off = |view: &View<'_>| is_no(view.get(parameter)) && !is_listed(view, "reject_unlisted_recipient");
     let asks = site.asks();
     let symptom = |view: View<'_>| {
         let place = view.place(parameter);

@@ -1,7 +1,8 @@
 //! Other mail that goes to whoever was forged as a sender: reports, delay warnings, late bounces, answering machines.
 
-use super::asking::seconds;
-use super::postfix::{LISTS, Place, View, words};
+use super::asking::{seconds, seconds_of};
+use super::postfix::{LISTS, Place, PolicyUse, View, is_yes, words};
+use super::site::Relation;
 use super::wiring::or_empty;
 use super::{Area, Rule, Site, Symptom, Weight};
 
@@ -62,6 +63,22 @@ pub(super) const RULES: &[Rule] = &[
         why: "each bounce to a forged sender carries that much of the spam",
         look: large_bounces,
     },
+    Rule {
+        id: "old-mail-bounced",
+        area: Area::Backscatter,
+        weight: Weight::Notice,
+        what: "mail and bounces wait longer in the queue than usual",
+        why: "what nobody takes is bounced after that time, to forged senders as well, who have long forgotten the spam",
+        look: long_lifetimes,
+    },
+    Rule {
+        id: "delivery-after-queue",
+        area: Area::Backscatter,
+        weight: Weight::Notice,
+        what: "the server with the mailboxes may refuse mail that Postfix has taken",
+        why: "who is over quota is known only there: such mail is bounced, to people who wrote nothing",
+        look: delivery_may_refuse,
+    },
 ];
 
 /// RFC 3461 is offered to everybody by default. Users may keep it on submission.
@@ -89,7 +106,7 @@ fn success_reports(site: &Site) -> Vec<Symptom> {
 }
 
 fn soft_bounce(site: &Site) -> Vec<Symptom> {
-    main(site, "soft_bounce", |value| value == "yes", || site.set(&Place::main("soft_bounce"), "no"))
+    main(site, "soft_bounce", is_yes, || site.set(&Place::main("soft_bounce"), "no"))
 }
 
 fn delay_warnings(site: &Site) -> Vec<Symptom> {
@@ -137,6 +154,39 @@ fn callouts(site: &Site) -> Vec<Symptom> {
     site.postfix.for_strangers().filter_map(asks).collect()
 }
 
+/// Postfix's defaults, whose usual unit is the day.
+const USUAL_LIFETIME: &str = "5d";
+
+fn long_lifetimes(site: &Site) -> Vec<Symptom> {
+    let is_long = |value: &str| seconds_of(value, "d") > seconds(USUAL_LIFETIME);
+    let look = |parameter| main(site, parameter, is_long, || site.set(&Place::main(parameter), USUAL_LIFETIME));
+    ["maximal_queue_lifetime", "bounce_queue_lifetime"].into_iter().flat_map(look).collect()
+}
+
+/// Where the mailboxes are behind LMTP, and nobody but postward is asked about recipients: another policy service may well
+/// be the mailboxes' own, which knows their quota.
+fn delivery_may_refuse(site: &Site) -> Vec<Symptom> {
+    let uses = site.postfix.policy_uses();
+    let asks_another = |view: &View<'_>| {
+        let other = |it: &&PolicyUse<'_>| it.view.service.name == view.service.name && it.is_for_recipients();
+        uses.iter().filter(other).any(|it| site.relation(it) == Relation::Foreign)
+    };
+    if site.postfix.for_strangers().all(|view| asks_another(&view)) {
+        return Vec::new();
+    }
+    let cure = "have Postfix ask the mailboxes' server before it takes mail: with Dovecot, its quota-status service by one more \
+                check_policy_service; without quota there is nothing to do";
+    let transports = ["virtual_transport", "mailbox_transport", "local_transport"].into_iter();
+    let remote = transports.filter(|transport| site.postfix.get(transport).starts_with("lmtp:"));
+    remote
+        .map(|transport| Symptom {
+            setting: transport.to_owned(),
+            value: site.postfix.get(transport).to_owned(),
+            cure: cure.to_owned(),
+        })
+        .collect()
+}
+
 /// Known by their names; what a `.forward` does nobody can see here.
 fn autoresponder(site: &Site) -> Vec<Symptom> {
     let answers =
@@ -146,7 +196,9 @@ fn autoresponder(site: &Site) -> Vec<Symptom> {
     let command = site.postfix.get("mailbox_command");
     let command =
         Some(("mailbox_command".to_owned(), command)).filter(|_| answers(command) || command.contains("procmail"));
-    let found = pipes.map(|service| (service.name.clone(), service.arguments.as_str())).chain(command);
+    let copies = "recipient_bcc_maps";
+    let copies = Some((copies.to_owned(), site.postfix.get(copies))).filter(|(_, tables)| answers(tables));
+    let found = pipes.map(|service| (service.name.clone(), service.arguments.as_str())).chain(command).chain(copies);
     found
         .map(|(setting, value)| Symptom {
             setting,

@@ -57,7 +57,7 @@ fn not_signed(site: &Site) -> Vec<Symptom> {
     }
     vec![Symptom {
         setting: "bounce: unsigned".to_owned(),
-        value: format!("reject, for {}", site.batv_domains().join(", ")),
+        value: format!("refused or deferred, for {}", site.batv_domains().join(", ")),
         cure:
             "wire it as contrib/postfix/batv.master.cf.snippet says, and set `bounce: {mode: observe}` in the policy \
                file \

@@ -63,7 +63,7 @@ pub struct Wildcard {
 pub(crate) struct Bounces {
     /// Whether it does it, and does not only observe.
     pub(crate) is_enforced: bool,
-    /// Whether a bounce without a tag is refused.
+    /// Whether a bounce without a tag is refused, or deferred until its sender gives up.
     pub(crate) refuses_unsigned: bool,
     /// Whether a bounce to several recipients is refused.
     pub(crate) refuses_multiple: bool,
@@ -100,7 +100,7 @@ impl Site {
         let is = |option: &str, value: &str| options.get(option).and_then(Value::as_str) == Some(value);
         Some(Bounces {
             is_enforced: step.mode == Mode::Enforce,
-            refuses_unsigned: is("unsigned", "reject"),
+            refuses_unsigned: is("unsigned", "reject") || is("unsigned", "defer"),
             refuses_multiple: is("multiple", "reject"),
             is_at_data: is("at", "data"),
         })

@@ -34,6 +34,8 @@ smtpd_discard_ehlo_keywords = silent-discard, dsn
 soft_bounce = no
 delay_warning_time = 0h
 bounce_size_limit = 50000
+maximal_queue_lifetime = 5
+bounce_queue_lifetime = 5d
 cleanup_service_name = cleanup
 recipient_canonical_classes = envelope_recipient, header_recipient
 sender_canonical_classes = envelope_sender, header_sender
@@ -137,7 +139,7 @@ fn backscatter() -> Vec<(&'static str, &'static str)> {
     vec![
         (
             "unknown-recipients-taken",
-            "smtpd_reject_unlisted_recipient = no\nsmtpd_recipient_restrictions = reject_unauth_destination, \
+            "smtpd_reject_unlisted_recipient = NO\nsmtpd_recipient_restrictions = reject_unauth_destination, \
              check_policy_service { inet:127.0.0.1:10040, timeout=10s, default_action=DUNNO }",
         ),
         ("local-recipients-unknown", "local_recipient_maps ="),
@@ -148,13 +150,19 @@ fn backscatter() -> Vec<(&'static str, &'static str)> {
         ("success-reports", "smtpd_discard_ehlo_keywords ="),
         ("success-reports", "smtpd_discard_ehlo_keywords = chunking"),
         ("soft-bounce", "soft_bounce = yes"),
+        ("soft-bounce", "soft_bounce = Yes"),
         ("delay-warnings", "delay_warning_time = 4h"),
         ("filter-after-queue", "content_filter = smtp-amavis:[127.0.0.1]:10024"),
         ("filter-after-queue", "smtp/inet/content_filter = spamassassin"),
         ("callouts-to-senders", "smtpd_sender_restrictions = reject_unverified_sender"),
         ("autoresponder", "vacation unix - n n - - pipe flags=Rq user=vacation argv=/var/spool/vacation/vacation.pl"),
         ("autoresponder", "mailbox_command = /usr/bin/procmail"),
+        ("autoresponder", "recipient_bcc_maps = regexp:/etc/postfix/autoreply"),
         ("large-bounces", "bounce_size_limit = 10000000"),
+        ("old-mail-bounced", "maximal_queue_lifetime = 30"),
+        ("old-mail-bounced", "bounce_queue_lifetime = 2w"),
+        ("delivery-after-queue", "virtual_transport = lmtp:unix:private/dovecot-lmtp"),
+        ("delivery-after-queue", "mailbox_transport = lmtp:inet:192.0.2.1:24"),
     ]
 }
 
@@ -174,7 +182,7 @@ fn tried() -> Vec<(&'static str, &'static str, Facts)> {
     vec![
         ("policy-unreachable", "", Facts { answers: [(policy, Err(error()))].into(), ..Facts::default() }),
         ("recipients-wildcard", "", recipients("relay_recipient_maps")),
-        ("recipients-wildcard", "virtual_transport = lmtp:unix:private/lmtp", recipients("virtual_mailbox_maps")),
+        ("recipients-wildcard", "virtual_transport = smtp:[192.0.2.1]", recipients("virtual_mailbox_maps")),
         ("", "", recipients("virtual_mailbox_maps")),
         ("alias-wildcard", "", alias("@example.net")),
         ("alias-wildcard", "", alias("alice, bob@example.net")),
@@ -268,9 +276,31 @@ fn whatever_is_wrong_with_signing_is_found_and_nothing_else() {
 }
 
 #[test]
+fn tags_outlive_the_queue_and_are_made_for_this_host_alone() {
+    for (written, instead, expected) in [
+        ("  socketmap", "  lifetime: 6d\n  socketmap", &[][..]),
+        ("  socketmap", "  lifetime: 5d\n  socketmap", &["batv-lifetime-short"]),
+        ("socketmap: [\"inet:127.0.0.1", "socketmap: [\"inet:0.0.0.0", &["batv-map-for-everybody"]),
+        (
+            "socketmap: [\"inet:127.0.0.1",
+            "socketmap: [\"inet:192.0.2.1:1\", \"inet:127.0.0.1",
+            &["batv-map-for-everybody"],
+        ),
+        ("socketmap: [", "socketmap: [\"inet:[::1]:10041\", ", &[]),
+    ] {
+        let policy = signing("{}").replace(written, instead);
+        assert_eq!(ids(&site(BATV, &policy)), expected, "{policy}");
+    }
+}
+
+#[test]
 fn bounces_are_not_to_be_refused_before_anything_is_signed() {
-    for (bounce, expected) in [("{}", &["batv-not-signed"][..]), ("{mode: observe}", &[]), ("{unsigned: ignore}", &[])]
-    {
+    for (bounce, expected) in [
+        ("{}", &["batv-not-signed"][..]),
+        ("{unsigned: defer}", &["batv-not-signed"]),
+        ("{mode: observe}", &[]),
+        ("{unsigned: ignore}", &[]),
+    ] {
         let policy = signing(bounce);
         let lines = "smtpd_data_restrictions = reject_multi_recipient_bounce";
         assert_eq!(ids(&site(lines, &policy)), expected, "{bounce}");
@@ -305,6 +335,9 @@ fn what_may_look_wrong_is_not_found() {
         // In front of the relay check, but behind the one that Postfix looks at first.
         &without("reject_unauth_destination"),
         "smtpd_reject_unlisted_recipient = no",
+        // The mailboxes' own policy service knows their quota.
+        &format!("virtual_transport = lmtp:unix:private/dovecot-lmtp\n{}", asked_as_well("inet:127.0.0.1:12340")),
+        "recipient_bcc_maps = hash:/etc/postfix/archive",
         // Postfix asks the server behind whether the recipient exists.
         "relay_domains = example.net\nsmtpd_relay_restrictions = reject_unauth_destination, reject_unverified_recipient",
         "luser_relay = postmaster@other.example.net",
@@ -335,6 +368,15 @@ fn a_restriction_class_is_looked_into() {
     let lines = "smtpd_restriction_classes = grey\ngrey = check_policy_service inet:127.0.0.1:10040";
     let list = format!("{lines}\n{}", asked("x").replace("check_policy_service x", "grey"));
     assert_eq!(ids(&site(&list, LISTEN)), ["policy-no-default-action", "policy-timeout-long"]);
+}
+
+#[test]
+fn classes_that_name_each_other_are_not_followed_for_ever() {
+    let all = ["a b"; 30].join(" ");
+    let site =
+        site(&format!("smtpd_restriction_classes = a, b\na = {all}\nb = {all}\nsmtpd_helo_restrictions = a"), LISTEN);
+    let view = site.postfix.for_strangers().next().unwrap();
+    assert_eq!(view.restrictions("smtpd_helo_restrictions").len(), 1000);
 }
 
 #[test]
@@ -381,7 +423,7 @@ fn names_are_unique_and_every_rule_is_in_a_table_and_in_the_readme() {
     let mut tried_out: BTreeSet<_> = wiring().into_iter().map(|(id, _)| id).collect();
     tried_out.extend(backscatter().into_iter().map(|(id, _)| id));
     tried_out.extend(batv().into_iter().map(|(id, _, _)| id));
-    tried_out.extend(["batv-not-signed", "batv-map-unreachable"]);
+    tried_out.extend(["batv-not-signed", "batv-map-unreachable", "batv-lifetime-short", "batv-map-for-everybody"]);
     tried_out.extend(tried().into_iter().map(|(id, _, _)| id));
     let missing: Vec<_> = names.difference(&tried_out).collect();
     assert_eq!(missing, [&""; 0], "no table has them");

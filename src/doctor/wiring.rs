@@ -1,6 +1,6 @@
 //! Does Postfix ask postward, and when?
 
-use super::postfix::{PolicyUse, Restriction, Target, View};
+use super::postfix::{PolicyUse, Restriction, Target, View, is_no};
 use super::site::Relation;
 use super::{Area, Rule, Site, Symptom, Weight};
 
@@ -173,7 +173,7 @@ fn before_relay_check(site: &Site) -> Vec<Symptom> {
 
 /// Where Postfix does not check it at all, that is the finding (`unknown-recipients-taken`).
 fn before_recipient_check(site: &Site) -> Vec<Symptom> {
-    let checked_later = |policy: &PolicyUse<'_>| policy.view.get("smtpd_reject_unlisted_recipient") != "no";
+    let checked_later = |policy: &PolicyUse<'_>| !is_no(policy.view.get("smtpd_reject_unlisted_recipient"));
     asked_without(site, RECIPIENT_CHECK, checked_later)
 }
 

@@ -11,6 +11,7 @@ mod rehearsal;
 mod remembered;
 mod selection;
 pub mod sqlite;
+mod taken_over;
 mod vitals;
 
 use std::pin::Pin;
@@ -28,6 +29,7 @@ pub use self::journal::{
 };
 pub use self::rehearsal::Rehearsal;
 pub use self::remembered::Remembered;
+pub use self::taken_over::{Memory, TakenOver};
 pub use self::vitals::{StoreCondition, StoreSize, Vitals};
 use crate::clock::Timestamp;
 

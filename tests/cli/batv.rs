@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
+use std::path::Path;
 
 use crate::desk::Desk;
 
@@ -59,6 +60,41 @@ fn what_is_not_signed_is_said_with_the_reason() {
         assert_eq!((said.code, said.out.split(':').next()), (1, Some(word)), "{address}");
     }
     assert_eq!(desk.run(["batv", "sign", ""]).code, 2);
+}
+
+#[test]
+fn addresses_are_taken_as_logs_show_them_and_shown_as_they_cannot_harm() {
+    let desk = desk();
+    let signed = desk.run(["batv", "sign", "alice@example.net"]).ok().out;
+    for address in ["<alice@example.net>", " alice@example.net", "alice@example.net\n"] {
+        assert_eq!(desk.run(["batv", "sign", address]).ok().out, signed, "{address:?}");
+    }
+    desk.run(["batv", "verify", &format!("<{}>", signed.trim())]).ok();
+    assert_eq!(desk.run(["batv", "sign", "<>"]).code, 2);
+    let said = desk.run(["batv", "sign", "\u{1b}[2Ja\nb@example.net"]);
+    assert!(said.err.starts_with("error: \\u{1b}[2Ja\\nb@example.net is not signed: "), "{said:?}");
+}
+
+#[test]
+fn a_credential_of_systemd_is_a_key() {
+    let desk = desk();
+    let key = desk.path("batv.key");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o440)).unwrap();
+    if chown(&key, Some(0), Some(0)).is_err() {
+        return; // only root can make files as systemd does
+    }
+    let sign = |credentials: &Path| {
+        let mut command = desk.command(["batv", "sign", "alice@example.net"]);
+        command.env("CREDENTIALS_DIRECTORY", credentials).output().unwrap().status.code()
+    };
+    let directory = key.parent().unwrap();
+    assert_eq!(sign(directory), Some(0));
+    assert_eq!(sign(directory.parent().unwrap()), Some(78), "another directory's");
+    for (mode, group) in [(0o440, 1), (0o460, 0), (0o444, 0), (0o450, 0)] {
+        chown(&key, None, Some(group)).unwrap();
+        fs::set_permissions(&key, fs::Permissions::from_mode(mode)).unwrap();
+        assert_eq!(sign(directory), Some(78), "{mode:o} of group {group}");
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use crate::desk::Desk;
 
-const COMMANDS: [&str; 26] = [
+const COMMANDS: [&str; 29] = [
     "",
     "serve",
     "config",
@@ -29,6 +29,9 @@ const COMMANDS: [&str; 26] = [
     "journal show",
     "status",
     "doctor",
+    "greylist import",
+    "import",
+    "import postgrey",
 ];
 
 #[test]
@@ -71,6 +74,9 @@ fn examples_in_the_help_work() {
     desk.write("entries.txt", "allow client=192.0.2.1\n");
     desk.write("drop.txt", "192.0.2.0/24 ; SBL1\n");
     desk.write("request.txt", "request=smtpd_access_policy\n\n");
+    desk.write("sqlgrey.db", "BEGIN TRANSACTION;\nCOMMIT;\n");
+    desk.write("states", "[white]\n1 = 1 1 1\n");
+    desk.write("triplets", "1 = 192.0.2.1\n");
     let helps = COMMANDS
         .map(|command| desk.run(command.split_whitespace().chain(["--help"])).out)
         .join("\n")

@@ -20,5 +20,6 @@ mod importing;
 mod journal;
 mod list;
 mod manual;
+mod moving;
 mod sources;
 mod terminal;

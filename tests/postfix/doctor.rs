@@ -1,7 +1,7 @@
 //! What `postward doctor` says of a real Postfix: nothing of a healthy one, and of a broken one what is broken.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, SystemTime};
@@ -111,7 +111,7 @@ fn ids(findings: &[Value]) -> Vec<&str> {
 }
 
 /// What is wrong, and how it is done, by which option of postconf. Capitals stand for what a test fills in.
-const BROKEN: [(&str, &str, &str); 24] = [
+const BROKEN: [(&str, &str, &str); 26] = [
     ("policy-not-asked", "-e", "LIST = permit_mynetworks, reject_unauth_destination"),
     ("policy-before-recipient-check", "-e", "LIST = reject_unauth_destination, ASK"),
     ("policy-before-relay-check", "-e", "smtpd_relay_restrictions =\nLIST = reject_unlisted_recipient, ASK"),
@@ -145,7 +145,7 @@ const BROKEN: [(&str, &str, &str); 24] = [
         "relay_domains = relay.example.test\nrelay_recipient_maps = regexp:{ {/@relay/ x} }, inline:{ { \
          a@relay.example.test = x } }",
     ),
-    ("mailbox-recipients-unknown", "-e", "virtual_mailbox_maps =\nvirtual_transport = lmtp:unix:private/dovecot-lmtp"),
+    ("mailbox-recipients-unknown", "-e", "virtual_mailbox_maps ="),
     (
         "alias-wildcard",
         "-e",
@@ -158,6 +158,8 @@ const BROKEN: [(&str, &str, &str); 24] = [
     ("delay-warnings", "-e", "delay_warning_time = 4h"),
     ("filter-after-queue", "-e", "content_filter = filter:[127.0.0.1]:10024"),
     ("callouts-to-senders", "-e", "smtpd_sender_restrictions = reject_unverified_sender"),
+    ("old-mail-bounced", "-e", "maximal_queue_lifetime = 2w"),
+    ("delivery-after-queue", "-e", "virtual_transport = lmtp:unix:private/dovecot-lmtp"),
 ];
 
 /// The same for a site that signs.
@@ -242,7 +244,11 @@ fn a_site_that_signs_as_it_should_is_healthy_and_whatever_is_done_otherwise_is_n
     let key = clinic.postward.dir().join("batv.key");
     fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
     assert_eq!(ids(&clinic.findings()), ["batv-key-unusable"]);
+    // Root asks, the key is the daemon's: its owner is as right as he can be, and everybody may still read it.
+    chown(&key, Some(12345), None).unwrap();
+    assert_eq!(ids(&clinic.findings()), ["batv-key-unusable"]);
     fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+    assert_eq!(clinic.findings(), [Value::Null; 0]);
     clinic.postward.stop();
     assert_eq!(ids(&clinic.findings()), ["policy-unreachable", "batv-map-unreachable"]);
 }

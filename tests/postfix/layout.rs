@@ -114,6 +114,8 @@ local_recipient_maps =
 
 smtpd_authorized_xclient_hosts = 127.0.0.1
 smtpd_peername_lookup = no
+in_flow_delay = 0s
+smtpd_junk_command_limit = 1000000
 
 virtual_mailbox_domains = example.test, optout.example.test
 virtual_mailbox_base = DIR/mail

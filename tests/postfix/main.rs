@@ -14,6 +14,7 @@ mod stub;
 
 mod batv;
 mod batv_flood;
+mod crowds;
 mod dns;
 mod doctor;
 mod greylisting;
@@ -21,4 +22,5 @@ mod harness;
 mod interruptions;
 mod lists;
 mod organisations;
+mod restarts;
 mod results;

@@ -11,12 +11,14 @@
 
 mod crash;
 mod entries;
+mod flood;
 mod greylist;
 mod journal;
 mod outages;
 mod remembered;
 mod size;
 mod support;
+mod taken_over;
 
 greylist::contract!(sqlite_greylist, crate::support::TempSqlite);
 greylist::contract!(remembered_greylist, crate::support::TempRemembered);

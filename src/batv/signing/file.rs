@@ -1,6 +1,6 @@
 //! Secrets in files.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
@@ -19,6 +19,12 @@ const NEW: usize = 32;
 
 /// Anybody but the owner.
 const OTHERS: u32 = 0o077;
+
+/// To the group of a credential, reading alone.
+const GROUP_READS: u32 = 0o040;
+
+/// Where systemd has the credentials of its services, each service's in a directory of its own.
+const CREDENTIALS: &str = "/run/credentials";
 
 /// Why there is no key in a file.
 #[derive(Debug, Error)]
@@ -71,7 +77,7 @@ pub struct Secret(Vec<u8>);
 
 impl Secret {
     /// The text of a file without its line end, as octets; only if nobody but root and the user running this can
-    /// have read or written it.
+    /// have read or written it. systemd's credentials are such files, whatever their mode seems to say.
     pub fn read(file: &Path) -> Result<Self, SecretError> {
         let unreadable = |cause| SecretError::Unreadable { file: file.to_owned(), cause, user: user() };
         // Opening a pipe would wait for somebody to write into it.
@@ -80,7 +86,7 @@ impl Secret {
         }
         let opened = File::open(file).map_err(unreadable)?;
         let metadata = opened.metadata().map_err(unreadable)?;
-        safe(file, metadata.mode() & 0o7777, metadata.uid())?;
+        safe(file, &metadata)?;
         let mut octets = Vec::new();
         opened.take(MOST + 1).read_to_end(&mut octets).map_err(unreadable)?;
         if octets.len() as u64 > MOST {
@@ -114,15 +120,30 @@ impl Secret {
     }
 }
 
-fn safe(file: &Path, mode: u32, owner: u32) -> Result<(), SecretError> {
+fn safe(file: &Path, metadata: &Metadata) -> Result<(), SecretError> {
+    let (mode, owner) = (metadata.mode() & 0o7777, metadata.uid());
     let runs_this = rustix::process::geteuid().as_raw();
+    // First, because it is wrong whoever asks: root may ask about a key of the daemon's user.
+    let harmless = if is_credential(file, metadata) { GROUP_READS } else { 0 };
+    if mode & OTHERS & !harmless != 0 {
+        return Err(SecretError::Open { file: file.to_owned(), mode });
+    }
     if owner != 0 && owner != runs_this {
         return Err(SecretError::Owner { file: file.to_owned(), owner: name(owner), user: user() });
     }
-    if mode & OTHERS != 0 {
-        return Err(SecretError::Open { file: file.to_owned(), mode });
-    }
     Ok(())
+}
+
+/// systemd gives a credential (systemd.exec(5), `LoadCredential=`) to root, and lets the service's user read it by an
+/// access control list. The mode then shows what the list allows at most in place of what the group may do (acl(5)), and
+/// the group is root's: nobody else is let in by it.
+fn is_credential(file: &Path, metadata: &Metadata) -> bool {
+    let is_roots = metadata.uid() == 0 && metadata.gid() == 0;
+    let directory = file.canonicalize().ok().and_then(|file| file.parent().map(Path::to_owned));
+    // Also for those who ask without being the service: `config check`, `batv verify`.
+    let is_service = |directory: &Path| directory.parent() == Some(Path::new(CREDENTIALS));
+    let given = std::env::var_os("CREDENTIALS_DIRECTORY").and_then(|given| Path::new(&given).canonicalize().ok());
+    is_roots && directory.is_some_and(|directory| is_service(&directory) || given.as_deref() == Some(&*directory))
 }
 
 fn user() -> String {
@@ -187,6 +208,9 @@ mod tests {
         }
         let error = Secret::read(&file).err().unwrap().to_string();
         assert!(error.contains("belongs to user 12345, and not to root or to root"), "{error}");
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+        let error = Secret::read(&file).err().unwrap().to_string();
+        assert!(error.contains("(mode 0644)"), "that is wrong whoever asks: {error}");
     }
 
     #[test]

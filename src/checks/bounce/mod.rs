@@ -48,13 +48,9 @@ struct Bounce {
 }
 
 impl Check for Bounce {
-    /// At DATA there may be several recipients, wherever each of them is judged.
+    /// At DATA there may be several recipients, wherever each of them is judged; and at RCPT a signature counts, in any case.
     fn applies_to(&self, state: ProtocolState) -> bool {
-        match state {
-            ProtocolState::Rcpt => self.options.at == At::Rcpt,
-            ProtocolState::Data => true,
-            ProtocolState::Other => false,
-        }
+        matches!(state, ProtocolState::Rcpt | ProtocolState::Data)
     }
 
     fn find<'a>(&'a self, context: &'a Context<'a>) -> Pending<'a, Finding> {
@@ -85,13 +81,24 @@ impl Bounce {
             Some(_) if request.protocol_state == ProtocolState::Data && self.options.at == At::Rcpt => {
                 Finding::nothing("its recipient was judged at RCPT")
             }
-            Some(recipient) => self.judge_recipient(recipient, now),
+            Some(recipient) => self.in_time(request.protocol_state, self.judge_recipient(recipient, now)),
             // Only at DATA, and only then, Postfix leaves out the recipient: there are several (SMTPD_POLICY_README).
             None if request.recipient_count > 1 => Finding {
                 text: "A bounce has one recipient, but this message has several".to_owned(),
                 ..Finding::new(Reason::BounceMultiple, &format!("{} recipients", request.recipient_count))
             },
             None => Finding::nothing("no recipient"),
+        }
+    }
+
+    /// With `at: data` nothing is held against a bounce before that. But greylisting acts at RCPT: that the way past it is
+    /// clear has to be known there.
+    fn in_time(&self, state: ProtocolState, finding: Finding) -> Finding {
+        let is_signed = finding.reason == Some(Reason::BounceSigned);
+        match (self.options.at, state) {
+            (At::Data, ProtocolState::Rcpt) if !is_signed => Finding::nothing("it is judged at DATA"),
+            (At::Data, ProtocolState::Data) if is_signed => Finding::nothing("its signature has counted at RCPT"),
+            _ => finding,
         }
     }
 

@@ -42,7 +42,8 @@ fn request(state: &str, sender: &str, recipient: &str, count: &str) -> Request {
 /// What is found, if the check is asked at all.
 async fn find_at(check: &dyn Check, request: &Request, now: Timestamp) -> Option<Finding> {
     let lists = Snapshot::default();
-    let context = Context { request, lists: &lists, now, suspect: false, trusted: false, vouched_by: None };
+    let context =
+        Context { request, lists: &lists, now, clock_is_sure: true, suspect: false, trusted: false, vouched_by: None };
     if check.applies_to(request.protocol_state) { Some(check.find(&context).await) } else { None }
 }
 
@@ -104,12 +105,15 @@ async fn a_bounce_that_comes_too_late_is_expired() {
 
 #[tokio::test]
 async fn each_recipient_is_judged_where_the_administrator_wants_and_several_ones_at_data() {
-    let (unsigned, multiple) = (Reason::BounceUnsigned, Reason::BounceMultiple);
+    let (signed, unsigned, multiple) = (Reason::BounceSigned, Reason::BounceUnsigned, Reason::BounceMultiple);
     for (at, state, recipient, count, expected) in [
         (At::Rcpt, "RCPT", "alice@example.net", "0", Some(Some(unsigned))),
         (At::Rcpt, "DATA", "alice@example.net", "1", Some(None)), // judged already
         (At::Rcpt, "DATA", "", "2", Some(Some(multiple))),
-        (At::Data, "RCPT", "alice@example.net", "0", None),
+        (At::Data, "RCPT", "alice@example.net", "0", Some(None)), // a callout hears that she exists
+        (At::Data, "RCPT", "prvs=0785afa14d=alice@example.net", "0", Some(None)),
+        (At::Data, "RCPT", &*tagged("alice@example.net"), "0", Some(Some(signed))), // greylisting acts here
+        (At::Data, "DATA", &*tagged("alice@example.net"), "1", Some(None)),
         (At::Data, "DATA", "alice@example.net", "1", Some(Some(unsigned))),
         (At::Data, "DATA", "", "2", Some(Some(multiple))),
         (At::Data, "DATA", "", "", Some(None)), // of which nothing is known

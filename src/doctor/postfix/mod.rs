@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 pub use self::policy_service::{PolicyUse, Target};
 pub(crate) use self::restrictions::{LISTS, Restriction, before_data};
 pub use self::tables::Table;
-pub(crate) use self::words::words;
+pub(crate) use self::words::{is_no, is_yes, words};
 
 /// What postconf printed.
 #[derive(Debug, Clone, Default)]
@@ -95,11 +95,6 @@ impl Postfix {
         let service = place.service.as_ref().and_then(|name| self.services.iter().find(|it| it.name == *name));
         let written = service.map_or(&self.written, |service| &service.written);
         written.get(&place.parameter).map_or("", String::as_str)
-    }
-
-    /// Whether a parameter says yes.
-    pub fn is_yes(&self, parameter: &str) -> bool {
-        self.get(parameter).eq_ignore_ascii_case("yes")
     }
 
     /// The domains of a class that are named in main.cf itself, and not in a file or table.

@@ -30,6 +30,9 @@ const LET_STRANGERS_IN: [&str; 6] = [
 /// A class may name another one. Postfix sets no limit but its memory.
 const DEEPEST: usize = 8;
 
+/// Classes that name each other would make a list without end. None that works is nearly as long.
+const LONGEST: usize = 1000;
+
 /// The lists that are looked at for each recipient.
 pub(crate) fn before_data() -> impl Iterator<Item = &'static str> {
     LISTS.into_iter().filter(|list| !matches!(*list, "smtpd_data_restrictions" | "smtpd_end_of_data_restrictions"))
@@ -96,6 +99,9 @@ impl View<'_> {
 
     fn unfold(&self, list: Vec<Restriction>, classes: &[&str], depth: usize, into: &mut Vec<Restriction>) {
         for restriction in list {
+            if into.len() >= LONGEST {
+                return;
+            }
             let class = classes.iter().find(|class| class.eq_ignore_ascii_case(&restriction.name));
             match class.filter(|_| depth > 0) {
                 Some(class) => self.unfold(parse(self.get(class)), classes, depth - 1, into),

@@ -26,6 +26,16 @@ pub(crate) fn in_braces(word: &str) -> Option<&str> {
     word.strip_prefix('{')?.strip_suffix('}').map(str::trim)
 }
 
+/// Whether a parameter says yes. Case does not matter (postconf(5)).
+pub(crate) fn is_yes(value: &str) -> bool {
+    value.eq_ignore_ascii_case("yes")
+}
+
+/// Whether a parameter says no.
+pub(crate) fn is_no(value: &str) -> bool {
+    value.eq_ignore_ascii_case("no")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
