@@ -26,6 +26,7 @@ use crate::batv;
 use crate::checks::{Check, Context, Finding, Reason, access};
 use crate::clock::Timestamp;
 use crate::config::Exempt;
+use crate::dns::blocklist::Blocklist;
 use crate::lists::Snapshot;
 use crate::protocol::Request;
 
@@ -111,6 +112,11 @@ impl Chain {
             }
         };
         let _ = tokio::time::timeout(self.deadline, checks).await;
+    }
+
+    /// The blocklists that its checks ask.
+    pub fn blocklists(&self) -> impl Iterator<Item = Arc<Blocklist>> + '_ {
+        self.links.iter().flat_map(|link| link.check.blocklists())
     }
 
     /// What the checks do beside requests: forgetting what has lapsed.

@@ -75,16 +75,17 @@ impl Journal {
         lock(&self.noted).open.contains(thread.0.cast_unsigned())
     }
 
-    /// Takes an account. This waits for nobody but others who do the same.
-    pub fn note(&self, account: Account) {
+    /// Takes an account; answers whether it is of a new request, and no repetition. This waits for nobody but others who do the
+    /// same.
+    pub fn note(&self, account: Account) -> bool {
         let Account { request, records, counts, timings, time } = account;
         let mut noted = lock(&self.noted);
         if request.is_some_and(|request| !noted.recent.insert(request)) {
-            return;
+            return false;
         }
         noted.sums.add(counts, &timings, time);
         if records.is_empty() {
-            return;
+            return true;
         }
         for record in records {
             match record.thread.filter(|_| !record.observed) {
@@ -98,6 +99,7 @@ impl Journal {
         }
         drop(noted);
         self.arrived.notify_one();
+        true
     }
 
     /// Resolves when there is something to write.
@@ -132,6 +134,11 @@ impl Journal {
         if self.store.add_tally(Arc::clone(&tally)).await.is_err() {
             lock(&self.noted).sums.give_back(&tally);
         }
+    }
+
+    /// How many records wait to be written, and how many were ever dropped.
+    pub fn backlog(&self) -> (u64, u64) {
+        lock(&self.noted).queue.backlog()
     }
 
     /// How many records were dropped since this was asked last.

@@ -8,7 +8,7 @@
 //! ```text
 //! octets → protocol::Decoder → Request → exempt? → lists as they stand → Chain::decide → Decision
 //!              for each step: check.find(context) → Finding{reason, evidence} → Consequence → go on | answer
-//!              Decision{action, check, reason, trace} → one write "action=…\n\n", then the journal; one log line
+//!              Decision{action, check, reason, trace} → one write "action=…\n\n"; journal, metrics, one log line
 //! ```
 //!
 //! Where envelope senders are signed (BATV), Postfix also looks addresses up in two maps:
@@ -37,6 +37,8 @@
 //! | [`checks`] | what is checked: one file for each check |
 //! | [`moving`] | what other greylisting programs leave behind, for those who move over |
 //! | [`chain`] | what decides: steps in order, consequences, observe mode, deadline, failing open, the log line |
+//! | [`metrics`] | what was answered, in numbers that only grow |
+//! | [`http`] | what is shown of all this: metrics, status, a page for people; it can change nothing |
 //! | [`doctor`] | what is wrong with the way Postfix and postward are set up: settings in, findings out |
 //! | [`daemon`] | what runs: listeners, connections, the dialogues on them, reload, upkeep; what systemd gives and is told |
 //! | [`cli`] | what a person types: one file for each command |
@@ -47,6 +49,8 @@
 //! - A deferral is sent only after the attempt is committed; what cannot be remembered is not deferred.
 //! - A check says what it found; the chain says what that means. Checks never touch sockets, clocks, SQL or each other.
 //! - One request sees one world: one snapshot of the lists, one chain, one clock reading, whatever is reloaded meanwhile.
+//! - Nobody waits for who only looks: metrics and pages are made of counters and a read-only handle of the store, a few at a time.
+//! - Labels of metrics are words of this program or of the policy file, never a stranger's.
 //! - Nobody waits for the journal: what cannot be written in time is dropped and counted.
 //! - Nothing above [`store`] names an engine, but for the places where it is opened, and [`moving`], which reads files that other
 //!   programs keep in the same one.
@@ -65,10 +69,12 @@ pub mod config;
 pub mod daemon;
 pub mod dns;
 pub mod doctor;
+pub mod http;
 pub mod journal;
 pub mod lists;
 pub mod mail;
 pub mod maillog;
+pub mod metrics;
 pub mod moving;
 pub mod net;
 pub mod protocol;

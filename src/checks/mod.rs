@@ -29,6 +29,7 @@ use crate::batv::signing::Tagging;
 use crate::clock::Timestamp;
 use crate::config::Section;
 use crate::dns::Dns;
+use crate::dns::blocklist::Blocklist;
 use crate::lists::Snapshot;
 use crate::protocol::{ProtocolState, Request};
 use crate::store;
@@ -111,6 +112,11 @@ pub trait Check: Send + Sync {
     /// Resolves when the check has found out what it needs to know before its first request; until then it finds nothing.
     fn ready(&self) -> Pending<'_, ()> {
         Box::pin(std::future::ready(()))
+    }
+
+    /// The blocklists that it asks.
+    fn blocklists(&self) -> Vec<Arc<Blocklist>> {
+        Vec::new()
     }
 
     /// What has to be done now and then, beside requests; answers what was done, if anything.

@@ -18,6 +18,7 @@ mod output;
 mod report;
 mod selectors;
 mod serve;
+mod status;
 mod when;
 
 use std::path::{Path, PathBuf};
@@ -44,6 +45,7 @@ Examples:
   postward doctor
   postward batv sign a@example.org
   postward journal --recipient b@example.net --since 1d
+  postward status
 
 Exit codes: 0 done; 1 the answer is no; 2 wrong use of the command line; 69 what is needed is not there, such as the \
 database; 78 the policy file is wrong";
@@ -97,6 +99,8 @@ enum Command {
     Batv(batv::BatvCommand),
     /// Find what is wrong with the way Postfix and postward are set up, and the cure
     Doctor(doctor::DoctorArgs),
+    /// Show how the running daemon is
+    Status(status::StatusArgs),
     /// Move over from another program
     #[command(subcommand)]
     Import(import::ImportCommand),
@@ -131,6 +135,7 @@ impl Command {
             Self::Greylist(command) => command.run(common).await,
             Self::Journal(args) => args.run(common).await,
             Self::Report(args) => args.run(common).await,
+            Self::Status(args) => args.run(common).await,
             Self::Batv(command) => command.run(common),
             Self::Doctor(args) => args.run(common).await,
             Self::Import(command) => command.run(),

@@ -6,6 +6,7 @@
 
 mod batv;
 mod document;
+mod http;
 mod journal;
 mod lists;
 mod mistakes;
@@ -26,6 +27,7 @@ use serde_yaml::Value;
 
 pub use self::batv::{BatvSettings, KeySettings, MailDomain};
 pub use self::document::Location;
+pub use self::http::HttpEndpoint;
 pub use self::journal::JournalSettings;
 pub use self::lists::ListSettings;
 pub use self::mistakes::{ConfigError, Mistake, Mistakes};
@@ -64,6 +66,10 @@ pub struct Config {
     pub batv: BatvSettings,
     /// How much of what was decided is kept.
     pub journal: JournalSettings,
+    /// Where metrics and the status page are served.
+    pub http: HttpEndpoint,
+    /// Whether that may be reached from other hosts.
+    pub http_allow_remote: bool,
 }
 
 /// Who is never checked.
@@ -188,6 +194,8 @@ impl Default for Config {
             lists: ListSettings { refresh: Period::seconds(15 * 60), sources: Vec::new() },
             batv: BatvSettings::default(),
             journal: JournalSettings::default(),
+            http: HttpEndpoint::default(),
+            http_allow_remote: false,
         }
     }
 }
@@ -220,7 +228,10 @@ impl Config {
             dns: DnsSettings::read(section.section("dns"), deadline),
             lists: ListSettings::read(section.section("lists"), &surroundings),
             journal: JournalSettings::read(section.section("journal")),
+            http: section.parsed("http", default.http),
+            http_allow_remote: section.parsed("http_allow_remote", Truth(default.http_allow_remote)).0,
         };
+        config.http.check(&config, section);
         if config.listen.is_empty() {
             section.mistake("listen", "nobody could connect: name at least one endpoint");
         }

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
 
@@ -149,6 +150,11 @@ impl Drop for PrivateRoom {
     }
 }
 
+/// A connection of either kind.
+pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
+
 impl Listener {
     pub(super) fn endpoint(&self) -> &Endpoint {
         &self.endpoint
@@ -191,6 +197,14 @@ impl Listener {
             }
         }
         Ok(())
+    }
+
+    /// The next connection, for whoever looks after it himself.
+    pub(super) async fn next(&self) -> io::Result<Box<dyn Stream>> {
+        Ok(match &self.socket {
+            Socket::Inet(listener) => Box::new(listener.accept().await?.0),
+            Socket::Unix { listener, .. } => Box::new(listener.accept().await?.0),
+        })
     }
 
     /// The usual cause is that the system has no more descriptors.

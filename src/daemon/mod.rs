@@ -11,11 +11,14 @@ mod dialogue;
 mod heap;
 mod listener;
 mod maps;
+mod observer;
 mod quiet;
 mod registry;
 mod service;
+mod sources;
 mod supervisor;
 mod upkeep;
+mod web;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -30,6 +33,7 @@ use self::activation::{Activated, Inherited};
 use self::dialogue::PolicyDialogue;
 use self::listener::Listener;
 use self::maps::MapDialogue;
+use self::observer::Observer;
 use self::registry::Registry;
 use self::service::Service;
 use crate::chain::Policy;
@@ -82,6 +86,7 @@ pub async fn serve(policy_file: &Path, database: Option<&Path>) -> Result<(), Se
     let policy = Policy::load(policy_file)?;
     let mut signals = Signals::new().map_err(ServeError::Signals)?;
     let (listeners, map_listeners) = listen(&policy.config)?;
+    let http_listeners = listener::bind_all(policy.config.http.0.as_slice(), policy.config.socket_mode)?;
     let state_directory = std::env::var_os("STATE_DIRECTORY").map(PathBuf::from);
     let database = policy.config.database_path(database, state_directory.as_deref());
     let store = Arc::new(Sqlite::serve(&database)?);
@@ -93,7 +98,8 @@ pub async fn serve(policy_file: &Path, database: Option<&Path>) -> Result<(), Se
         service.want_reload();
     }
     let upkeep = tokio::spawn(upkeep::run(service.clone()));
-    tokio::spawn(supervisor::keep_watched(move || store.is_alive()));
+    let watched = store.clone();
+    tokio::spawn(supervisor::keep_watched(move || watched.is_alive()));
     let (ending, ended) = watch::channel(false);
     let registry = Registry::sized_to_descriptors();
     for listener in &listeners {
@@ -105,6 +111,13 @@ pub async fn serve(policy_file: &Path, database: Option<&Path>) -> Result<(), Se
         let begin = with(&service, MapDialogue::with);
         tokio::spawn(listener.clone().accept(begin, registry.clone(), ended.clone()));
         tracing::info!(endpoint = %listener.endpoint(), "serving the maps batv-sign and batv-verify");
+    }
+    for listener in &http_listeners {
+        let listen = listeners.iter().map(|listener| listener.endpoint().to_string()).collect();
+        let observer = Observer::new(&service, store.clone(), &registry, listen);
+        let site = web::site(listener.endpoint(), policy.config.http_allow_remote, observer, &service, &store);
+        tokio::spawn(web::accept(listener.clone(), site, ended.clone()));
+        tracing::info!(endpoint = %listener.endpoint(), "serving metrics and the status page");
     }
     tracing::info!(version = env!("CARGO_PKG_VERSION"), database = %database.display(), "ready");
     supervisor::ready("answering");
@@ -161,6 +174,8 @@ async fn reload(service: Arc<Service>, file: PathBuf, running: Config) {
                 ("socket_mode", policy.config.socket_mode == running.socket_mode),
                 ("batv.socketmap", policy.config.batv.socketmap == running.batv.socketmap),
                 ("database", policy.config.database == running.database),
+                ("http", policy.config.http == running.http),
+                ("http_allow_remote", policy.config.http_allow_remote == running.http_allow_remote),
             ] {
                 if !same {
                     tracing::warn!("`{setting}` has changed in {}, which needs a restart", file.display());

@@ -93,6 +93,11 @@ impl Registry {
         Slot { registry: self.clone(), id, peer }
     }
 
+    /// How many are open.
+    pub(super) fn open_connections(&self) -> usize {
+        self.connections().open.len()
+    }
+
     /// Makes room because the system has no more descriptors.
     pub(super) fn evict(&self) {
         evict_longest_waiting(&mut self.connections(), u64::MAX);

@@ -9,14 +9,18 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::clock_watch::ClockWatch;
+use super::sources::SourceBook;
 use crate::batv::signing::Tagging;
 use crate::chain::{Chain, Decision, Policy, World};
 use crate::checks::Parts;
 use crate::clock::{Clock, Timestamp};
 use crate::config::{JournalSettings, ListSettings};
 use crate::dns::Dns;
+use crate::dns::blocklist::Blocklist;
+use crate::dns::counted::{Counted, LookupCounts};
 use crate::journal::Journal;
-use crate::lists::{Lists, Refreshed, SourceError, SourceReport, SourcesRead, read_sources};
+use crate::lists::{Lists, Refreshed, Snapshot, SourceError, SourceReport, SourcesRead, read_sources};
+use crate::metrics::Metrics;
 use crate::protocol::Request;
 use crate::store::{self, Entries, Greylist, JournalRetention, Remembered, SourceChange};
 
@@ -28,6 +32,10 @@ pub(super) struct Service {
     lists: Lists,
     entries: Arc<dyn Entries>,
     dns: ArcSwap<Arc<dyn Dns>>,
+    lookups: Arc<LookupCounts>,
+    metrics: Arc<Metrics>,
+    /// What became of each source when it was read last.
+    sources: SourceBook,
     greylist: Arc<Remembered<dyn Greylist>>,
     /// The revision of the greylist up to which `greylist` may be believed.
     revision: AtomicU64,
@@ -48,10 +56,14 @@ impl Service {
         S: Greylist + Entries + store::Journal + 'static,
     {
         let greylist: Arc<Remembered<dyn Greylist>> = Arc::new(Remembered::new(store.clone() as Arc<dyn Greylist>));
-        let parts = parts(policy, &greylist);
+        let lookups = Arc::new(LookupCounts::default());
+        let parts = parts(policy, &greylist, &lookups);
         Self {
             chain: ArcSwap::from_pointee(policy.chain(&parts)),
             dns: ArcSwap::from_pointee(parts.dns),
+            lookups,
+            metrics: Arc::default(),
+            sources: SourceBook::default(),
             list_settings: ArcSwap::from_pointee(policy.config.lists.clone()),
             tagging: ArcSwap::from(policy.tagging.clone()),
             lists: Lists::default(),
@@ -79,10 +91,12 @@ impl Service {
         }
     }
 
-    /// Writes down what was answered, later and beside other answers.
+    /// Writes down and counts what was answered, later and beside other answers.
     pub(super) fn note(&self, request: &Request, decision: &Decision) {
         let awaited = decision.thread.is_some_and(|(_, thread)| self.journal.awaits(thread));
-        self.journal.note(decision.account(request, self.clock.now(), awaited));
+        if self.journal.note(decision.account(request, self.clock.now(), awaited)) {
+            self.metrics.count(decision);
+        }
     }
 
     /// What was decided.
@@ -92,7 +106,7 @@ impl Service {
 
     /// Puts another policy in force, as soon as its checks know what they need to know.
     pub(super) async fn replace_policy(&self, policy: &Policy) {
-        let parts = parts(policy, &self.greylist);
+        let parts = parts(policy, &self.greylist, &self.lookups);
         let chain = policy.chain(&parts);
         chain.ready().await;
         self.chain.store(Arc::new(chain.succeeding(&self.chain.load())));
@@ -106,6 +120,31 @@ impl Service {
     /// Signs senders and verifies recipients with the keys that are in force.
     pub(super) fn tagging(&self) -> Arc<Tagging> {
         self.tagging.load_full()
+    }
+
+    /// The access lists in force, and of which generation they are.
+    pub(super) fn lists(&self) -> Option<(Arc<Snapshot>, u64)> {
+        Some((self.lists.current()?, self.generation.load(Ordering::Relaxed)))
+    }
+
+    /// What became of the sources.
+    pub(super) fn sources(&self) -> &SourceBook {
+        &self.sources
+    }
+
+    /// The blocklists that are asked.
+    pub(super) fn blocklists(&self) -> Vec<Arc<Blocklist>> {
+        self.chain.load().blocklists().collect()
+    }
+
+    /// How often the DNS was asked.
+    pub(super) fn lookups(&self) -> &LookupCounts {
+        &self.lookups
+    }
+
+    /// What was answered, in numbers.
+    pub(super) fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
     }
 
     /// Asks for the sources to be read again soon.
@@ -129,6 +168,7 @@ impl Service {
         let settings = self.list_settings.load_full();
         let read = read_sources(&settings.sources, self.entries.as_ref()).await;
         log_sources(&read);
+        self.sources.note(&read, self.now());
         self.sources_in_table.store(reached_table(&read), Ordering::Relaxed);
         self.follow_table().await;
     }
@@ -214,8 +254,9 @@ impl Service {
     }
 }
 
-fn parts(policy: &Policy, greylist: &Arc<Remembered<dyn Greylist>>) -> Parts {
-    Parts { greylist: greylist.clone(), dns: policy.dns(), tagging: policy.tagging.clone() }
+fn parts(policy: &Policy, greylist: &Arc<Remembered<dyn Greylist>>, lookups: &Arc<LookupCounts>) -> Parts {
+    let dns = Arc::new(Counted::new(policy.dns(), lookups.clone()));
+    Parts { greylist: greylist.clone(), dns, tagging: policy.tagging.clone() }
 }
 
 fn retention(JournalSettings { keep, rows }: JournalSettings) -> JournalRetention {

@@ -6,6 +6,7 @@
 
 pub mod answers;
 pub mod blocklist;
+pub mod counted;
 pub mod health;
 pub mod hosts;
 mod nobody;

@@ -22,6 +22,7 @@ pub(super) struct Queue {
     batch: Option<Arc<[JournalRecord]>>,
     failures: u32,
     dropped: u64,
+    dropped_ever: u64,
 }
 
 impl Queue {
@@ -30,7 +31,7 @@ impl Queue {
         if self.waiting.len() < CAPACITY {
             self.waiting.push_back(record);
         } else {
-            self.dropped += 1;
+            self.drop_some(1);
         }
     }
 
@@ -50,8 +51,20 @@ impl Queue {
             self.batch = None;
         } else if self.failures >= TRIES {
             self.failures = 0;
-            self.dropped += self.batch.take().map_or(0, |batch| batch.len() as u64);
+            let given_up = self.batch.take().map_or(0, |batch| batch.len() as u64);
+            self.drop_some(given_up);
         }
+    }
+
+    /// How many wait, and how many were ever dropped.
+    pub(super) fn backlog(&self) -> (u64, u64) {
+        let in_batch = self.batch.as_ref().map_or(0, |batch| batch.len());
+        ((self.waiting.len() + in_batch) as u64, self.dropped_ever)
+    }
+
+    fn drop_some(&mut self, records: u64) {
+        self.dropped += records;
+        self.dropped_ever += records;
     }
 
     pub(super) fn take_dropped(&mut self) -> u64 {

@@ -28,16 +28,9 @@ pub struct Summary {
     pub since: Timestamp,
     /// Until when.
     pub until: Timestamp,
-    /// The recipients that were asked about.
-    pub totals: Totals,
-    /// What each measure did, the most frequent first.
-    pub measures: Vec<Measure>,
-    /// What observed steps would have done, the most frequent first.
-    pub would_have: Vec<WouldHave>,
-    /// How it went over the time, in slices of the same length.
-    pub timeline: Vec<Slice>,
-    /// How long checks took, the slowest first.
-    pub checks: Vec<CheckTime>,
+    /// The numbers.
+    #[serde(flatten)]
+    pub figures: Figures,
     /// What became of those who were greylisted.
     pub conversations: Conversations,
     /// Those who never came back, by their domain, the most frequent first.
@@ -51,7 +44,7 @@ pub struct Summary {
 impl Summary {
     /// Sums up what is in the journal; lists have at most `top` rows.
     pub async fn of(journal: &dyn Journal, since: Timestamp, until: Timestamp, top: usize) -> Result<Self, StoreError> {
-        let tally = journal.tally(slot_of(since), until).await?;
+        let figures = Figures::of(journal, since, until).await?;
         let mut fold = Fold::new(earlier(until, PATIENCE));
         let selection = JournalSelection { since: Some(since), until: Some(until), ..JournalSelection::default() };
         let mut walk = JournalWalk::Behind(since, 0);
@@ -64,15 +57,40 @@ impl Summary {
         Ok(Self {
             since,
             until,
+            figures,
+            conversations: fold.conversations,
+            never_retried: fold.never_retried(top),
+            waited_longest: fold.waited_longest(top),
+            networks: fold.networks(top),
+        })
+    }
+}
+
+/// The numbers alone: told at once, however much is in the journal.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Figures {
+    /// The recipients that were asked about.
+    pub totals: Totals,
+    /// What each measure did, the most frequent first.
+    pub measures: Vec<Measure>,
+    /// What observed steps would have done, the most frequent first.
+    pub would_have: Vec<WouldHave>,
+    /// How it went over the time, in slices of the same length.
+    pub timeline: Vec<Slice>,
+    /// How long checks took, the slowest first.
+    pub checks: Vec<CheckTime>,
+}
+
+impl Figures {
+    /// Adds up what was counted, to ten minutes.
+    pub async fn of(journal: &dyn Journal, since: Timestamp, until: Timestamp) -> Result<Self, StoreError> {
+        let tally = journal.tally(slot_of(since), until).await?;
+        Ok(Self {
             totals: numbers::totals(&tally),
             measures: numbers::measures(&tally),
             would_have: numbers::would_have(&tally),
             timeline: numbers::timeline(&tally, since, until),
             checks: numbers::check_times(&tally),
-            conversations: fold.conversations,
-            never_retried: fold.never_retried(top),
-            waited_longest: fold.waited_longest(top),
-            networks: fold.networks(top),
         })
     }
 }

@@ -103,7 +103,7 @@ fn written(paper: &Paper) -> Vec<u64> {
 #[tokio::test]
 async fn decisions_are_written_in_order() {
     let (journal, paper) = journal();
-    (0..1234).for_each(|number| journal.note(account(number)));
+    (0..1234).for_each(|number| assert!(journal.note(account(number))));
     assert!(journal.write_records().await);
     assert_eq!(written(&paper), (0..1234).collect::<Vec<_>>());
     assert_eq!(journal.take_dropped(), 0);
@@ -112,8 +112,8 @@ async fn decisions_are_written_in_order() {
 #[tokio::test]
 async fn a_request_that_postfix_repeats_is_written_and_counted_once() {
     let (journal, paper) = journal();
-    for number in [1, 2, 1] {
-        journal.note(account(number));
+    for (number, is_new) in [(1, true), (2, true), (1, false)] {
+        assert_eq!(journal.note(account(number)), is_new);
     }
     journal.note(Account { request: None, ..account(3) });
     journal.note(Account { request: None, ..account(3) });
@@ -127,7 +127,7 @@ async fn a_request_that_postfix_repeats_is_written_and_counted_once() {
 async fn what_does_not_fit_is_dropped_and_counted() {
     let (journal, paper) = journal();
     paper.away.store(true, Ordering::Relaxed);
-    (0..15_000).for_each(|number| journal.note(account(number)));
+    (0..15_000).for_each(|number| assert!(journal.note(account(number))));
     assert!(!journal.write_records().await);
     assert_eq!(journal.take_dropped(), 5_000);
     assert_eq!(journal.take_dropped(), 0, "and told once");
@@ -140,7 +140,7 @@ async fn what_does_not_fit_is_dropped_and_counted() {
 async fn a_batch_that_can_never_be_written_does_not_stop_the_journal() {
     let (journal, paper) = journal();
     paper.away.store(true, Ordering::Relaxed);
-    (0..250).for_each(|number| journal.note(account(number)));
+    (0..250).for_each(|number| assert!(journal.note(account(number))));
     for _ in 0..100 {
         assert!(!journal.write_records().await);
     }

@@ -12,6 +12,7 @@ mod remembered;
 mod selection;
 pub mod sqlite;
 mod taken_over;
+mod vitals;
 
 use std::pin::Pin;
 
@@ -29,6 +30,7 @@ pub use self::journal::{
 pub use self::rehearsal::Rehearsal;
 pub use self::remembered::Remembered;
 pub use self::taken_over::{Memory, TakenOver};
+pub use self::vitals::{StoreCondition, StoreSize, Vitals};
 use crate::clock::Timestamp;
 
 /// What an operation on a store resolves to.

@@ -2,7 +2,7 @@
 
 use crate::desk::Desk;
 
-const COMMANDS: [&str; 29] = [
+const COMMANDS: [&str; 30] = [
     "",
     "serve",
     "config",
@@ -27,6 +27,7 @@ const COMMANDS: [&str; 29] = [
     "man",
     "journal",
     "journal show",
+    "status",
     "doctor",
     "greylist import",
     "import",

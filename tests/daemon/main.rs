@@ -6,6 +6,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod metrics;
 mod peer;
 mod reply;
 mod ways;
@@ -19,6 +20,7 @@ mod descriptors;
 mod dialogues;
 mod dns;
 mod full_disk;
+mod http;
 mod journal;
 mod kills;
 mod life;

@@ -31,6 +31,8 @@ const LAYERS: &[(&str, May)] = &[
     ("checks", NameAllBefore),
     ("moving", NameAllBefore),
     ("chain", NameAllBefore),
+    ("metrics", Name(&["checks", "chain", "protocol"])),
+    ("http", NameAllBefore),
     ("doctor", NameAllBefore),
     ("daemon", NameAllBefore),
     ("cli", NameAllBefore),

@@ -100,7 +100,7 @@ impl ReportArgs {
         let title = title(summary);
         let sections = sections::all(summary, maillog);
         match self.format {
-            ReportFormat::Html => line(html::page(&title, &summary.timeline, &sections).trim_end()),
+            ReportFormat::Html => line(html::page(&title, &summary.figures.timeline, &sections).trim_end()),
             _ => text::write(&title, &sections),
         }
     }

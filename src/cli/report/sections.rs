@@ -79,7 +79,7 @@ pub(super) fn all(summary: &Summary, maillog: Option<&MailLog>) -> Vec<Section> 
 }
 
 fn totals(summary: &Summary) -> Section {
-    let totals = summary.totals;
+    let totals = summary.figures.totals;
     let row = |what: &str, number, kind| part(vec![what.to_owned()], number, totals.asked, kind);
     let rows = [
         row("rejected", totals.rejected, Kind::Rejected),
@@ -95,9 +95,9 @@ fn totals(summary: &Summary) -> Section {
 }
 
 fn measures(summary: &Summary) -> Section {
-    let rows = summary.measures.iter().map(|measure| {
+    let rows = summary.figures.measures.iter().map(|measure| {
         let cells = vec![measure.check.clone(), measure.reason.clone(), decided(measure.verdict).to_owned()];
-        part(cells, measure.number, summary.totals.asked, Kind::of_verdict(measure.verdict))
+        part(cells, measure.number, summary.figures.totals.asked, Kind::of_verdict(measure.verdict))
     });
     Section {
         title: "What each measure did",
@@ -154,10 +154,10 @@ fn waited_longest(summary: &Summary) -> Section {
 }
 
 fn would_have(summary: &Summary) -> Section {
-    let rows = summary.would_have.iter().map(|row| {
+    let rows = summary.figures.would_have.iter().map(|row| {
         let would = format!("would {}", if row.verdict == "pass" { "mark" } else { row.verdict });
         let cells = vec![row.check.clone(), row.reason.clone(), would, row.number.to_string()];
-        part(cells, row.changed, summary.totals.asked, Kind::of_verdict(row.verdict))
+        part(cells, row.changed, summary.figures.totals.asked, Kind::of_verdict(row.verdict))
     });
     Section {
         title: "What observed steps would have changed",
@@ -179,7 +179,7 @@ fn networks(summary: &Summary) -> Section {
 }
 
 fn checks(summary: &Summary) -> Section {
-    let rows = summary.checks.iter().map(|check| {
+    let rows = summary.figures.checks.iter().map(|check| {
         let times = [check.mean_us, check.p95_us, check.longest_us].map(milliseconds);
         plain([&*check.check, &check.asked.to_string()].into_iter().chain(times.iter().map(String::as_str)))
     });

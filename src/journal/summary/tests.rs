@@ -66,21 +66,22 @@ async fn every_recipient_counts_once() {
         timings: Vec::new(),
     };
     let summary = summary(&[], tally).await;
-    assert_eq!(summary.totals, Totals { asked: 1000, rejected: 620, deferred: 300, passed: 80 });
-    let measures: Vec<_> = summary.measures.iter().map(|row| (&*row.reason, row.verdict, row.percent)).collect();
+    assert_eq!(summary.figures.totals, Totals { asked: 1000, rejected: 620, deferred: 300, passed: 80 });
+    let measures: Vec<_> =
+        summary.figures.measures.iter().map(|row| (&*row.reason, row.verdict, row.percent)).collect();
     assert_eq!(
         measures,
         [("dnsbl-listed", "reject", 62.0), ("greylist-new", "defer", 30.0), ("greylist-known", "pass", 8.0)]
     );
     let would: Vec<_> =
-        summary.would_have.iter().map(|row| (&*row.reason, row.number, row.changed, row.percent)).collect();
+        summary.figures.would_have.iter().map(|row| (&*row.reason, row.number, row.changed, row.percent)).collect();
     assert_eq!(
         would,
         [("spf-fail", 100, 30, 3.0), ("rdns-generic", 500, 0, 0.0)],
         "who is refused anyway is not changed"
     );
-    assert_eq!(summary.timeline.len(), 48);
-    assert_eq!(summary.timeline.iter().map(|slice| slice.totals.asked).sum::<u64>(), 1000);
+    assert_eq!(summary.figures.timeline.len(), 48);
+    assert_eq!(summary.figures.timeline.iter().map(|slice| slice.totals.asked).sum::<u64>(), 1000);
 }
 
 #[tokio::test]
@@ -136,7 +137,11 @@ async fn the_slowest_checks_come_first() {
         (timing("access", 4), 100, 1000),
     ];
     let summary = summary(&[], Tally { counts: Vec::new(), timings }).await;
-    let times: Vec<_> =
-        summary.checks.iter().map(|row| (&*row.check, row.asked, row.mean_us, row.p95_us, row.longest_us)).collect();
+    let times: Vec<_> = summary
+        .figures
+        .checks
+        .iter()
+        .map(|row| (&*row.check, row.asked, row.mean_us, row.p95_us, row.longest_us))
+        .collect();
     assert_eq!(times, [("dnsbl", 100, 60_672, 1024, 1 << 21), ("access", 100, 10, 16, 16)]);
 }

@@ -10,6 +10,7 @@
 //! | `greylist` `walk` `sweep` `take_over` | all else about the greylist; long work in small steps |
 //! | `entries` `plan` | the access lists |
 //! | `journal` `recall` `tally` | what was decided: written, read, counted |
+//! | `vitals` | how the database is |
 
 mod aside;
 mod attempt;
@@ -32,6 +33,7 @@ mod take_over;
 mod tally;
 mod time;
 mod trouble;
+mod vitals;
 mod walk;
 mod writer;
 
@@ -90,6 +92,11 @@ impl Sqlite {
         let shared = Arc::new(Shared::new(path.to_owned()));
         let readers = Readers::alone(Arc::clone(&shared)).map_err(|trouble| trouble.about(path))?;
         Ok(Self { shared, readers: Arc::new(readers), writer: None })
+    }
+
+    /// The same database, only to look at what the rest of this process makes of it.
+    pub fn to_look_at(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared), readers: Arc::clone(&self.readers), writer: None }
     }
 
     /// Whether anything can ever be written again. A database that is away may come back; a writer that died of a bug does not.

@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
@@ -58,11 +58,14 @@ impl Writer {
         let (job, outcome) = Change::new(work);
         let refused = |cause: &str| Trouble::Circumstances(cause.to_owned()).about(&self.shared.path);
         let failed = refused("writing it was broken off by a bug");
-        match self.jobs.as_ref().map(|jobs| jobs.try_send(Box::new(job))) {
-            Some(Ok(())) => Box::pin(async move { outcome.await.unwrap_or(Err(failed)) }),
-            Some(Err(TrySendError::Full(_))) => Box::pin(std::future::ready(Err(refused(CROWDED)))),
-            _ => Box::pin(std::future::ready(Err(failed))),
-        }
+        self.shared.work.queued();
+        let error = match self.jobs.as_ref().map(|jobs| jobs.try_send(Box::new(job))) {
+            Some(Ok(())) => return Box::pin(async move { outcome.await.unwrap_or(Err(failed)) }),
+            Some(Err(TrySendError::Full(_))) => refused(CROWDED),
+            _ => failed,
+        };
+        self.shared.work.taken(1);
+        Box::pin(std::future::ready(Err(error)))
     }
 
     /// Whether the thread still runs.
@@ -101,7 +104,8 @@ impl Work {
             let patience = if self.uncheckpointed { IDLE } else { LOOK };
             match self.jobs.recv_timeout(patience) {
                 Ok(first) => {
-                    let jobs = std::iter::once(first).chain(self.jobs.try_iter()).take(TOGETHER).collect();
+                    let jobs: Jobs = std::iter::once(first).chain(self.jobs.try_iter()).take(TOGETHER).collect();
+                    self.shared.work.taken(jobs.len() as u64);
                     self.serve_unless_panicking(jobs);
                 }
                 Err(RecvTimeoutError::Timeout) => self.checkpoint(),
@@ -125,8 +129,12 @@ impl Work {
             return self.refuse(jobs);
         };
         let path = &self.shared.path;
+        let (changes, started) = (jobs.len() as u64, Instant::now());
         match batch::commit_together(connection, jobs, |error| Trouble::from(error).about(path)) {
-            Ok(()) => self.uncheckpointed = true,
+            Ok(()) => {
+                self.shared.work.committed(changes, started.elapsed());
+                self.uncheckpointed = true;
+            }
             Err((jobs, trouble)) => {
                 let error = trouble.clone().about(path);
                 // First, so that nobody who is answered finds the database still called well.
