@@ -82,7 +82,7 @@ fn chain(criterion: &mut Criterion) {
     let runtime = Runtime::new().unwrap();
     let (_directory, chain) = known_triplet(&runtime);
     let request = recorded();
-    let world = World { lists: Arc::new(Snapshot::default()), now: Timestamp::now() };
+    let world = World { lists: Arc::new(Snapshot::default()), now: Timestamp::now(), clock_is_sure: true };
     criterion.bench_function("chain/known triplet", |bencher| {
         bencher.iter(|| runtime.block_on(chain.decide(black_box(&request), &world)));
     });
@@ -102,6 +102,7 @@ fn known_triplet(runtime: &Runtime) -> (TempDir, Chain) {
     let parts = Parts {
         greylist: Arc::new(Remembered::new(store)),
         dns: Arc::new(Nobody::because("nothing is to be asked".to_owned())),
+        tagging: Arc::default(),
     };
     (directory, policy.chain(&parts))
 }

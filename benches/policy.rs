@@ -160,7 +160,7 @@ fn whole_chain(dns: &DnsServer) -> String {
     let lists = ZONES.map(|zone| format!("{zone}.test")).join(", ");
     format!(
         "dns: {{servers: [\"{}\"]}}\n\
-         chain: [access, helo, reverse_dns, {{dnsbl: {{lists: [{lists}]}}}}, spf, greylist]\n",
+         chain: [access, bounce, helo, reverse_dns, {{dnsbl: {{lists: [{lists}]}}}}, spf, greylist]\n",
         dns.address()
     )
 }

@@ -16,6 +16,8 @@
 #[path = "../tests/postfix/instance.rs"]
 #[allow(dead_code, reason = "the tests use the rest")]
 mod instance;
+#[path = "../tests/postfix/layout.rs"]
+mod layout;
 mod rig;
 #[path = "../tests/postfix/smtp.rs"]
 #[allow(dead_code, reason = "the tests use the rest")]
@@ -23,15 +25,17 @@ mod smtp;
 #[path = "../tests/support/mod.rs"]
 mod support;
 
+use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use clap::Parser;
 
 use instance::Postfix;
+use layout::Addition;
 use rig::servers::Installation;
 use rig::table::{median, print_claim};
-use support::{Tools, Transport};
+use support::{Tools, Transport, free_port};
 
 #[derive(Parser)]
 struct Arguments {
@@ -48,34 +52,45 @@ struct Arguments {
 
 const POLICY: &str = "exempt: {networks: []}\nchain: [access, greylist]\n";
 
-/// Loopback is a stranger, and what is accepted is thrown away.
-const STRANGER: &str = "mynetworks =\nvirtual_transport = discard:\n";
-
-const WITHOUT: &str = "smtpd_recipient_restrictions = reject_unauth_destination, reject_unlisted_recipient";
-
 fn main() {
     let arguments = Arguments::parse();
     let postward = Installation::new(POLICY);
     postward.run(&["list", "add", "deny", "--recipient", "bob@example.test"]);
     let postward = postward.serve();
-    let policy = postward.endpoint(Transport::Unix);
-    let with = Postfix::start_with(policy, STRANGER);
-    send(&with, "alice", 20);
+    let [with, accepting, refusing] = [free_port(), free_port(), free_port()];
+    let addition = Addition {
+        main_cf: "virtual_transport = discard:".to_owned(), // what becomes of accepted messages is not asked here
+        master_cf: [
+            "discard unix - - n - - discard\n".to_owned(),
+            service(with, ""),
+            service(
+                accepting,
+                "-o { smtpd_recipient_restrictions = reject_unauth_destination, reject_unlisted_recipient }",
+            ),
+            service(refusing, "-o { smtpd_recipient_restrictions = reject }"),
+        ]
+        .concat(),
+        ..Addition::default()
+    };
+    let _postfix = Postfix::start_with(postward.endpoint(Transport::Unix), &addition);
+    send(with, "alice", 20);
     postward.run(&["greylist", "allow", "--recipient", "alice@example.test"]);
-
-    let accepting = Postfix::start_with(policy, &format!("{STRANGER}{WITHOUT}\n"));
-    compare("accepted", "alice", &with, &accepting, "at least 0.97", &arguments);
-    let refusing = Postfix::start_with(policy, &format!("{STRANGER}{WITHOUT}, reject\n"));
-    compare("refused at RCPT", "bob", &with, &refusing, "at least 0.95", &arguments);
+    compare("accepted", "alice", with, accepting, "at least 0.97", &arguments);
+    compare("refused at RCPT", "bob", with, refusing, "at least 0.95", &arguments);
 }
 
-fn compare(what: &str, mailbox: &str, with: &Postfix, without: &Postfix, claim: &str, how: &Arguments) {
+/// One more smtpd, to which loopback is a stranger.
+fn service(address: SocketAddr, options: &str) -> String {
+    format!("{address} inet n - n - - smtpd -o mynetworks= {options}\n")
+}
+
+fn compare(what: &str, mailbox: &str, with: SocketAddr, without: SocketAddr, claim: &str, how: &Arguments) {
     let mut rates = Vec::new();
-    for postfix in [with, without] {
-        send(postfix, mailbox, how.messages / 4);
+    for service in [with, without] {
+        send(service, mailbox, how.messages / 4);
     }
     for _ in 0..how.rounds {
-        let [without, with] = [without, with].map(|postfix| send(postfix, mailbox, how.messages));
+        let [without, with] = [without, with].map(|service| send(service, mailbox, how.messages));
         rates.push((with, without));
     }
     print_claim(&format!("{what}, without a policy service"), median(rates.iter().map(|rate| rate.1)), "/s", "");
@@ -84,11 +99,11 @@ fn compare(what: &str, mailbox: &str, with: &Postfix, without: &Postfix, claim: 
 }
 
 /// Sends messages on twenty connections at a time, one on each; answers how many in a second.
-fn send(postfix: &Postfix, mailbox: &str, messages: u32) -> f64 {
+fn send(service: SocketAddr, mailbox: &str, messages: u32) -> f64 {
     let tools = Tools::find();
     let mut source = Command::new(tools.get("usr/sbin/smtp-source"));
     source.args(["-A", "-s", "20", "-l", "1000", "-m", &messages.to_string(), "-f", "alice@example.org"]);
-    source.args(["-t", &format!("{mailbox}@example.test"), &format!("inet:{}", postfix.address())]);
+    source.args(["-t", &format!("{mailbox}@example.test"), &format!("inet:{service}")]);
     source.env("LD_LIBRARY_PATH", tools.library_path()).stdout(Stdio::null()).stderr(Stdio::null());
     let started = Instant::now();
     assert!(source.status().unwrap().success(), "smtp-source fails");

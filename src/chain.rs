@@ -3,6 +3,7 @@
 //! A check finds something ([`Finding`]); its options name the consequence; what a consequence does to the answer stands here and
 //! nowhere else, and so do observe mode, the deadline, failing open and the log line. Whatever goes wrong, the answer is DUNNO.
 
+mod account;
 mod decision;
 mod header;
 mod log;
@@ -21,9 +22,11 @@ pub use self::steps::{Mode, Step};
 
 use self::decision::Course;
 use self::header::Headers;
-use crate::checks::{Check, Context, Finding, Reason};
+use crate::batv;
+use crate::checks::{Check, Context, Finding, Reason, access};
 use crate::clock::Timestamp;
 use crate::config::Exempt;
+use crate::dns::blocklist::Blocklist;
 use crate::lists::Snapshot;
 use crate::protocol::Request;
 
@@ -33,6 +36,8 @@ pub struct World {
     pub lists: Arc<Snapshot>,
     /// The time.
     pub now: Timestamp,
+    /// Whether `now` can be believed when it says that something is old.
+    pub clock_is_sure: bool,
 }
 
 /// The chain at work.
@@ -62,8 +67,9 @@ impl Chain {
     /// Answers a request, and logs the decision.
     pub async fn answer(&self, request: &Request, world: &World) -> Decision {
         let started = Instant::now();
-        let decision = self.decide(request, world).await;
-        log::decision(&decision, request, started.elapsed());
+        let mut decision = self.decide(request, world).await;
+        decision.elapsed = started.elapsed();
+        log::decision(&decision, request);
         decision
     }
 
@@ -72,7 +78,7 @@ impl Chain {
         let mut course = Course::default();
         course.fail(Reason::Error, why);
         let decision = course.into_decision();
-        log::decision(&decision, request, Duration::ZERO);
+        log::decision(&decision, request);
         decision
     }
 
@@ -83,10 +89,14 @@ impl Chain {
             course.exempt(reason, &evidence);
             return course.into_decision();
         }
+        let role = self.role_account(request);
+        if let Some(role) = role {
+            course.exempt(Reason::ExemptRecipient, &format!("{role} is a role account"));
+        }
         if request.client_address.is_none() {
             return course.into_decision(); // nothing can be said about a client that Postfix does not know itself
         }
-        let checks = self.run(request, world, &mut course);
+        let checks = self.run(request, world, role.is_some(), &mut course);
         if tokio::time::timeout(self.deadline, checks).await.is_err() {
             course.fail(Reason::Deadline, &format!("no answer within {:?}", self.deadline));
         }
@@ -104,6 +114,11 @@ impl Chain {
         let _ = tokio::time::timeout(self.deadline, checks).await;
     }
 
+    /// The blocklists that its checks ask.
+    pub fn blocklists(&self) -> impl Iterator<Item = Arc<Blocklist>> + '_ {
+        self.links.iter().flat_map(|link| link.check.blocklists())
+    }
+
     /// What the checks do beside requests: forgetting what has lapsed.
     pub async fn maintain(&self, now: Timestamp) {
         for link in &self.links {
@@ -113,10 +128,12 @@ impl Chain {
         }
     }
 
-    async fn run(&self, request: &Request, world: &World, course: &mut Course) {
+    /// Asks the checks; about a role account only the access lists.
+    async fn run(&self, request: &Request, world: &World, is_role: bool, course: &mut Course) {
         let end = tokio::time::Instant::now() + self.deadline;
         for (position, link) in self.links.iter().enumerate() {
-            if !link.check.applies_to(request.protocol_state) || course.skips(link.name) {
+            let is_left_out = course.skips(link.name) || (is_role && link.name != access::REGISTRATION.name);
+            if is_left_out || !link.check.applies_to(request.protocol_state) {
                 continue;
             }
             course.begin(link.name, link.mode);
@@ -124,6 +141,7 @@ impl Chain {
                 request,
                 lists: &world.lists,
                 now: world.now,
+                clock_is_sure: world.clock_is_sure,
                 suspect: course.suspect(),
                 trusted: course.trusted(),
                 vouched_by: course.vouched_by(),
@@ -156,6 +174,15 @@ impl Chain {
         let address = request.client_address?;
         let network = self.exempt.networks.iter().find(|network| network.0.contains(&address))?;
         Some((Reason::ExemptNetwork, format!("{address} is in {}", network.0)))
+    }
+
+    /// Who cannot get mail through must be able to ask why (RFC 5321 section 4.5.1, RFC 2142). An administrator may still block
+    /// somebody by an access list: the RFC allows that against an attack.
+    fn role_account<'a>(&self, request: &'a Request) -> Option<&'a str> {
+        let recipient = request.recipient.as_ref()?;
+        let core = batv::core(recipient);
+        let local = core.as_ref().unwrap_or(recipient).local();
+        self.exempt.recipients.iter().any(|role| role.is(local)).then(|| recipient.local())
     }
 }
 

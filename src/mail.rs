@@ -4,6 +4,9 @@
 //! octets the client sent. A local part may hold spaces, quotes and `@`; the domain begins after the last
 //! `@`. Case is preserved by Postfix and folded here, because nobody means two people by it.
 
+pub mod external;
+
+use std::borrow::Cow;
 use std::fmt;
 
 /// The envelope sender, which may be null: bounces have none (RFC 5321 section 4.5.5).
@@ -96,6 +99,14 @@ pub fn fold_host(name: &str) -> String {
     fold_case(name.strip_suffix('.').unwrap_or(name))
 }
 
+/// U-labels as A-labels (RFC 7208 section 4.3, RFC 8616 section 4). A name that has none remains as it is.
+pub fn to_a_labels(name: &str) -> Cow<'_, str> {
+    if name.is_ascii() {
+        return Cow::Borrowed(name);
+    }
+    idna::domain_to_ascii(name).map_or(Cow::Borrowed(name), Cow::Owned)
+}
+
 /// The name itself and every name above it, the most specific first: `a.example.org`, `example.org`, `org`.
 pub fn self_and_parents(name: &str) -> impl Iterator<Item = &str> {
     std::iter::successors(Some(name), |name| name.split_once('.').map(|(_, parent)| parent))
@@ -136,5 +147,11 @@ mod tests {
     #[test]
     fn parents_end_at_the_top_level() {
         assert_eq!(self_and_parents("a.example.org").collect::<Vec<_>>(), ["a.example.org", "example.org", "org"]);
+    }
+
+    #[test]
+    fn u_labels_become_a_labels() {
+        assert_eq!(to_a_labels("Bücher.example"), "xn--bcher-kva.example");
+        assert_eq!(to_a_labels("_spf.Example.org"), "_spf.Example.org");
     }
 }

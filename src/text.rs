@@ -44,6 +44,11 @@ pub fn printable(text: &str, most: usize) -> Cow<'_, str> {
     Cow::Owned(clean)
 }
 
+/// The text up to so many octets, cut at a character.
+pub fn cut(text: &str, most: usize) -> &str {
+    text.get(..text.floor_char_boundary(most)).unwrap_or(text)
+}
+
 /// Control characters, line separators and the invisible marks that reorder text (Unicode Bidi_Control and
 /// zero-width characters).
 pub fn is_unprintable(character: char) -> bool {

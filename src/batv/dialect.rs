@@ -4,6 +4,8 @@
 //! Everything works on slices of the address and looks no further than the layer reaches, so that an address of
 //! nothing but nested tags costs no more than its length.
 
+use crate::mail::Mailbox;
+
 /// What can stand between the parts of an SRS address. The paper's is `=`; `SRS0+` and `SRS0-` came before.
 const SEPARATORS: [char; 3] = ['=', '+', '-'];
 
@@ -42,6 +44,11 @@ pub(super) fn outermost(local: &str) -> Option<Layer<'_>> {
         return signed(local).map(|inside| Layer::Tag { inside }).or_else(|| forwarded(local));
     }
     extended(local)
+}
+
+/// Has a forwarder made the address its own, under a name that no person has? `alice+srs=…@` is Alice's, too.
+pub fn is_srs(address: &Mailbox) -> bool {
+    ["srs0", "srs1"].iter().any(|scheme| address.local().starts_with(scheme)) && forwarded(address.local()).is_some()
 }
 
 /// Whether the text can be the domain of an address: labels and at least one dot.

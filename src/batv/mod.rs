@@ -20,14 +20,16 @@
 //! [`sender_key`] goes further and makes mail of the same origin look the same, VERP included: it is for recognising
 //! somebody who comes again (RFC 6647 section 2.3), and nobody can be written to at such a key.
 //!
-//! A tag proves nothing here: verifying one takes the key of its domain.
+//! A tag proves nothing to these two: verifying one takes the key of its domain. For domains of ours [`signing`] has it.
 
 mod dialect;
 mod key;
+pub mod signing;
 #[cfg(test)]
 mod tests;
 mod verp;
 
+pub use self::dialect::is_srs;
 pub use self::key::{recipient_key, sender_key};
 
 use self::dialect::Layer;

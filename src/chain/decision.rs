@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::steps::Mode;
 use crate::checks::{Consequence, Finding, Reason};
 use crate::protocol::{Action, Header};
+use crate::store::Thread;
 
 /// The answer to a request, and how it came about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +21,10 @@ pub struct Decision {
     pub reason: Option<Reason>,
     /// Every step that was asked.
     pub trace: Vec<TraceStep>,
+    /// The conversation that the recipient belongs to, and the check that remembers it.
+    pub thread: Option<(&'static str, Thread)>,
+    /// How long it took; nothing where nobody waited for it.
+    pub elapsed: Duration,
 }
 
 /// What one step did.
@@ -71,6 +76,7 @@ pub(super) struct Course {
     skip: Vec<String>,
     results: Vec<String>,
     delayed: Option<Duration>,
+    thread: Option<(&'static str, Thread)>,
     running: Option<(&'static str, Mode, Instant)>,
 }
 
@@ -123,6 +129,9 @@ impl Course {
 
     /// The check that was asked has answered: breaks when the decision is made.
     pub(super) fn take(&mut self, finding: Finding, consequence: Option<Consequence>) -> ControlFlow<()> {
+        if let (Some((check, ..)), Some(triplet)) = (self.running, &finding.triplet) {
+            self.thread = Some((check, triplet.into()));
+        }
         let mode = self.end(&finding, consequence);
         if mode == Mode::Observe {
             return ControlFlow::Continue(());
@@ -164,7 +173,8 @@ impl Course {
     pub(super) fn into_decision(self) -> Decision {
         let last = self.trace.iter().rev().find(|step| step.mode == Mode::Enforce && step.reason.is_some());
         let (check, reason) = (last.map(|step| step.check), last.and_then(|step| step.reason));
-        Decision { action: self.action.unwrap_or(Action::Dunno), check, reason, trace: self.trace }
+        let (action, thread) = (self.action.unwrap_or(Action::Dunno), self.thread);
+        Decision { action, check, reason, trace: self.trace, thread, elapsed: Duration::ZERO }
     }
 
     fn answer(&mut self, action: Action) -> ControlFlow<()> {

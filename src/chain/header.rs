@@ -12,7 +12,7 @@ use moka::sync::Cache;
 use super::decision::Course;
 use crate::clock::Timestamp;
 use crate::mail::Mailbox;
-use crate::protocol::{Header, Request};
+use crate::protocol::{Header, ProtocolState, Request};
 
 /// Transactions that are remembered: more than any Postfix has open at once.
 const MAX_INSTANCES: u64 = 10_000;
@@ -38,7 +38,9 @@ impl Default for Headers {
 impl Headers {
     /// The header for a recipient who passes, if there is one. Without an `authserv_id` it tells of a delay only.
     pub(super) fn of(&self, request: &Request, course: &Course, authserv_id: &str, now: Timestamp) -> Option<Header> {
-        let recipient = request.recipient.as_ref().filter(|_| course.passes())?;
+        // At DATA Postfix would prepend it once more.
+        let has_place = request.protocol_state == ProtocolState::Rcpt && course.passes();
+        let recipient = request.recipient.as_ref().filter(|_| has_place)?;
         if let Some((receiver, header)) = self.given.get(&request.instance) {
             return (receiver == *recipient).then_some(header);
         }

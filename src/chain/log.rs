@@ -1,7 +1,5 @@
 //! One log line for every decision, for people and programs alike.
 
-use std::time::Duration;
-
 use super::decision::Decision;
 use super::steps::Mode;
 use crate::checks::Consequence;
@@ -12,7 +10,7 @@ use crate::text::printable;
 const MAX_SHOWN: usize = 320;
 
 /// Logs the decision, and what observed steps would have done.
-pub(super) fn decision(decision: &Decision, request: &Request, elapsed: Duration) {
+pub(super) fn decision(decision: &Decision, request: &Request) {
     let client = request.client_address.map(|address| address.to_string());
     let client = client.as_deref().unwrap_or("unknown");
     let client_name = printable(request.client_name.as_deref().unwrap_or("unknown"), MAX_SHOWN);
@@ -33,7 +31,7 @@ pub(super) fn decision(decision: &Decision, request: &Request, elapsed: Duration
                 sender = &*sender,
                 recipient = &*recipient,
                 evidence = $evidence,
-                elapsed_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),
+                elapsed_us = u64::try_from(decision.elapsed.as_micros()).unwrap_or(u64::MAX),
                 $message
             )
         };

@@ -10,6 +10,7 @@ use serde_yaml::Value;
 use super::header::Headers;
 use super::steps::{Mode, Step};
 use super::{Chain, Link};
+use crate::batv::signing::Tagging;
 use crate::checks::{Parts, REGISTRY};
 use crate::config::{Config, ConfigError, Draft};
 use crate::dns::{Dns, Nobody, Resolver};
@@ -21,6 +22,10 @@ pub struct Policy {
     pub config: Config,
     /// The chain, in order.
     pub steps: Vec<Step>,
+    /// Signs envelope senders, and verifies what comes back to them.
+    pub tagging: Arc<Tagging>,
+    /// What is not wrong, but not good either.
+    pub warnings: Vec<String>,
 }
 
 /// The policy as it would be written with everything in it.
@@ -37,8 +42,33 @@ impl Policy {
         Self::from_draft(Draft::read(file)?)
     }
 
+    /// Reads the policy file of a running daemon. An empty file is a policy, with every option at its default; but one that has
+    /// become empty was cut off by a full disk, or is being written at this moment, and nobody wants mail to be refused by what
+    /// it does not say.
+    pub fn load_again(file: &Path) -> Result<Self, ConfigError> {
+        let draft = Draft::read(file)?;
+        if draft.is_empty() {
+            return Err(ConfigError::Unreadable { file: file.to_owned(), cause: "it is empty".to_owned() });
+        }
+        Self::from_draft(draft)
+    }
+
     /// Gives a policy file's content its meaning, or tells everything that is wrong with it.
     pub fn from_draft(mut draft: Draft) -> Result<Self, ConfigError> {
+        let mut policy = Self::outline(&mut draft);
+        policy.tagging = Arc::new(policy.config.batv.tagging(draft.mistakes(), &mut policy.warnings));
+        draft.finish()?;
+        Ok(policy)
+    }
+
+    /// The same without the keys, which nobody needs to see who looks after lists: nothing is signed or verified.
+    pub fn without_keys(mut draft: Draft) -> Result<Self, ConfigError> {
+        let policy = Self::outline(&mut draft);
+        draft.finish()?;
+        Ok(policy)
+    }
+
+    fn outline(draft: &mut Draft) -> Self {
         let checks: Vec<_> = REGISTRY.iter().map(|check| check.name).collect();
         let (config, steps) = draft.settings(&checks);
         let raw_steps = steps.unwrap_or_else(Step::defaults);
@@ -52,8 +82,7 @@ impl Policy {
             }
             steps.push(step);
         }
-        draft.finish()?;
-        Ok(Self { config, steps })
+        Self { config, steps, tagging: Arc::default(), warnings: Vec::new() }
     }
 
     /// The options of the first step whose options are of this type.

@@ -1,5 +1,7 @@
 //! The chain with checks that find what a test wants them to find.
 
+mod account;
+
 use std::path::Path;
 use std::sync::Mutex;
 
@@ -75,7 +77,7 @@ fn request(instance: &str, recipient: &str) -> Request {
 
 async fn decide(chain: &Chain, request: &Request) -> Decision {
     let now = Timestamp::from_second(1_800_000_000).unwrap();
-    chain.decide(request, &World { lists: Arc::default(), now }).await
+    chain.decide(request, &World { lists: Arc::default(), now, clock_is_sure: true }).await
 }
 
 async fn decide_with(links: Vec<Link>) -> Decision {
@@ -244,6 +246,29 @@ async fn an_observed_check_that_takes_too_long_is_what_the_mail_passed_for() {
 }
 
 #[tokio::test]
+async fn a_role_account_is_checked_by_access_lists_alone() {
+    let steps = |first| {
+        let last = enforced("dnsbl", Reason::DnsblListed, Consequence::Reject);
+        chain(vec![first, last])
+    };
+    let nothing = || enforced("access", Reason::AccessSuspect, Consequence::Suspect);
+    let denies = || enforced("access", Reason::AccessDeny, Consequence::Reject);
+    for (recipient, access, reason) in [
+        ("postmaster@example.net", nothing(), Reason::AccessSuspect),
+        ("Abuse+spam@Example.NET", nothing(), Reason::AccessSuspect),
+        ("postmaster", nothing(), Reason::AccessSuspect),
+        ("postmaster@example.net", denies(), Reason::AccessDeny),
+        ("postmasters@example.net", nothing(), Reason::DnsblListed),
+    ] {
+        let decision = decide(&steps(access), &request("1.2.3", recipient)).await;
+        assert_eq!(decision.reason, Some(reason), "{recipient}");
+    }
+    let only_checks = chain(vec![enforced("dnsbl", Reason::DnsblListed, Consequence::Reject)]);
+    let decision = decide(&only_checks, &request("1.2.3", "postmaster@example.net")).await;
+    assert_eq!((decision.action, decision.reason), (Action::Dunno, Some(Reason::ExemptRecipient)));
+}
+
+#[tokio::test]
 async fn who_is_exempt_is_not_checked() {
     let refuses = || chain(vec![enforced("first", Reason::AccessDeny, Consequence::Reject)]);
     let mut own = request("1.2.3", "bob@example.net");
@@ -320,7 +345,7 @@ async fn every_decision_is_one_line_that_no_stranger_can_forge() {
     let chain = chain(vec![observed, enforced("first", Reason::AccessDeny, Consequence::Reject)]);
     let mut request = request("1.2.3", "bob@example.net\ninjected=1");
     request.helo_name = "\u{1b}[2J".to_owned();
-    chain.answer(&request, &World { lists: Arc::default(), now: Timestamp::UNIX_EPOCH }).await;
+    chain.answer(&request, &World { lists: Arc::default(), now: Timestamp::UNIX_EPOCH, clock_is_sure: true }).await;
 
     let log = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
     let lines: Vec<serde_json::Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();

@@ -6,6 +6,7 @@ use serde_yaml::Value;
 use super::{Check, Consequence, Context, Finding, Options, Parts, Pending, Reason, Registration};
 use crate::config::Section;
 use crate::lists::{EntryAction, Hit, Subject};
+use crate::protocol::ProtocolState;
 
 /// How the policy file gets here.
 pub const REGISTRATION: Registration = Registration { name: "access", read: |section| Box::new(Access::read(section)) };
@@ -31,6 +32,11 @@ impl Options for Access {
 }
 
 impl Check for Access {
+    /// At DATA, too: what is to be left out is left out there as well, and who is let through is let through.
+    fn applies_to(&self, state: ProtocolState) -> bool {
+        matches!(state, ProtocolState::Rcpt | ProtocolState::Data)
+    }
+
     fn find<'a>(&'a self, context: &'a Context<'a>) -> Pending<'a, Finding> {
         let request = context.request;
         let subject = Subject {
@@ -40,7 +46,14 @@ impl Check for Access {
             recipient: request.recipient.as_ref(),
         };
         let hit = context.lists.lookup(&subject, context.now);
-        Box::pin(std::future::ready(hit.map_or_else(|| Finding::nothing("no entry"), |hit| found(&hit))))
+        let finding = match hit {
+            None => Finding::nothing("no entry"),
+            Some(hit) if request.protocol_state == ProtocolState::Data && !lets_through(hit.action) => {
+                Finding::nothing(&format!("entry {} counted at RCPT", hit.id))
+            }
+            Some(hit) => found(&hit),
+        };
+        Box::pin(std::future::ready(finding))
     }
 
     fn consequence(&self, reason: Reason) -> Consequence {
@@ -53,6 +66,12 @@ impl Check for Access {
             _ => Consequence::Ignore,
         }
     }
+}
+
+/// Of what stands against somebody there is nothing left to say at DATA: a recipient for whom it counts has been refused
+/// or deferred, and whether an entry of another's is more precise cannot be seen where there are several recipients.
+fn lets_through(action: &EntryAction) -> bool {
+    matches!(action, EntryAction::Allow | EntryAction::Skip(_))
 }
 
 fn found(hit: &Hit<'_>) -> Finding {
@@ -84,6 +103,10 @@ mod tests {
     use crate::store::EntryRecord;
 
     async fn find(action: &str, text: Option<&str>) -> Finding {
+        find_at("RCPT", action, text).await
+    }
+
+    async fn find_at(state: &str, action: &str, text: Option<&str>) -> Finding {
         let mut lists = SnapshotBuilder::default();
         lists
             .add(EntryRecord {
@@ -97,18 +120,33 @@ mod tests {
             .unwrap();
         let mut attributes = Attributes::default();
         attributes.set_first(Attribute::Request, "smtpd_access_policy".into());
+        attributes.set_first(Attribute::ProtocolState, state.into());
         attributes.set_first(Attribute::Recipient, "bob@example.net".into());
         let request = Request::from_attributes(attributes).unwrap();
         let lists = lists.finish().unwrap();
         let context = Context {
             request: &request,
             lists: &lists,
+            clock_is_sure: true,
             now: Timestamp::UNIX_EPOCH,
             suspect: false,
             trusted: false,
             vouched_by: None,
         };
         Access {}.find(&context).await
+    }
+
+    #[tokio::test]
+    async fn at_data_entries_only_let_through() {
+        for (action, expected) in [
+            ("allow", Some(Reason::AccessAllow)),
+            ("skip=bounce", Some(Reason::AccessSkip)),
+            ("deny", None),
+            ("defer", None),
+            ("suspect", None),
+        ] {
+            assert_eq!(find_at("DATA", action, None).await.reason, expected, "{action}");
+        }
     }
 
     #[tokio::test]

@@ -214,6 +214,10 @@ impl Check for DnsblCheck {
         }
     }
 
+    fn blocklists(&self) -> Vec<Arc<Blocklist>> {
+        self.lists.iter().map(|list| list.list.clone()).collect()
+    }
+
     fn ready(&self) -> Pending<'_, ()> {
         Box::pin(async {
             for list in &self.lists {

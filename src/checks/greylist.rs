@@ -17,6 +17,7 @@ use crate::batv;
 use crate::clock::{self, Timestamp};
 use crate::config::{Period, Section};
 use crate::dns::hosts::is_generic;
+use crate::mail::{Mailbox, ReversePath};
 use crate::net;
 use crate::protocol::Request;
 use crate::store::{self, Attempt, Retention, Sighting, Standing, Triplet};
@@ -168,6 +169,15 @@ impl GreylistOptions {
         }
     }
 
+    /// The key of a conversation when nothing but the network tells who the client is.
+    pub fn triplet(&self, client: IpAddr, sender: &ReversePath, recipient: &Mailbox) -> Triplet {
+        Triplet {
+            client: self.network(client),
+            sender: bounded(batv::sender_key(sender)),
+            recipient: bounded(batv::recipient_key(recipient)),
+        }
+    }
+
     /// The network that stands for a client, as it is written in keys.
     pub fn network(&self, client: IpAddr) -> String {
         net::network_of(client, self.ipv4_prefix, self.ipv6_prefix).to_string()
@@ -180,13 +190,15 @@ impl Options for GreylistOptions {
     }
 
     fn build(&self, parts: &Parts) -> Box<dyn Check> {
-        Box::new(GreylistCheck { options: self.clone(), retention: self.retention(), store: parts.greylist.clone() })
+        Box::new(GreylistCheck::new(self.clone(), parts.greylist.clone()))
     }
 }
 
 struct GreylistCheck {
     options: GreylistOptions,
     retention: Retention,
+    /// While the clock is in doubt: what it calls lapsed may be as good as new.
+    for_ever: Retention,
     store: Arc<dyn store::Greylist>,
 }
 
@@ -217,6 +229,12 @@ impl Check for GreylistCheck {
 }
 
 impl GreylistCheck {
+    fn new(options: GreylistOptions, store: Arc<dyn store::Greylist>) -> Self {
+        let retention = options.retention();
+        let for_ever = Retention { retry_window: Duration::MAX, max_age: Duration::MAX, ..retention };
+        Self { options, retention, for_ever, store }
+    }
+
     async fn look(&self, context: &Context<'_>) -> Finding {
         if self.options.when == When::Suspect && !context.suspect {
             return Finding::nothing("not suspect");
@@ -227,7 +245,8 @@ impl GreylistCheck {
         let Some(attempt) = self.attempt(context) else {
             return Finding::nothing("no client address or recipient");
         };
-        match self.store.record_attempt(&attempt, &self.retention, context.now).await {
+        let retention = if context.clock_is_sure { &self.retention } else { &self.for_ever };
+        match self.store.record_attempt(&attempt, retention, context.now).await {
             Ok(sighting) => self.found(&attempt, &sighting, context.now).await,
             Err(error) => Finding::error(&error),
         }
@@ -235,7 +254,8 @@ impl GreylistCheck {
 
     fn attempt(&self, context: &Context<'_>) -> Option<Attempt> {
         let request = context.request;
-        let network = self.options.network(request.client_address?);
+        let Triplet { client: network, sender, recipient } =
+            self.options.triplet(request.client_address?, &request.sender, request.recipient.as_ref()?);
         let identity = |identity: &Identity| match identity {
             Identity::Spf => context.vouched_by.map(|domain| format!("spf:{domain}")),
             Identity::Rdns => organisation(request).map(|domain| format!("host:{domain}")),
@@ -245,16 +265,20 @@ impl GreylistCheck {
         if identities.is_empty() {
             identities.push(network.clone());
         }
-        Some(Attempt {
-            identities,
-            network,
-            sender: bounded(batv::sender_key(&request.sender)),
-            recipient: bounded(batv::recipient_key(request.recipient.as_ref()?)),
-            instance: request.instance.clone(),
-        })
+        Some(Attempt { identities, network, sender, recipient, instance: request.instance.clone() })
     }
 
     async fn found(&self, attempt: &Attempt, sighting: &Sighting, now: Timestamp) -> Finding {
+        let triplet = Triplet {
+            client: sighting.client.clone(),
+            sender: attempt.sender.clone(),
+            recipient: attempt.recipient.clone(),
+        };
+        let finding = self.judged(&triplet, sighting, now).await;
+        Finding { triplet: Some(triplet), ..finding }
+    }
+
+    async fn judged(&self, triplet: &Triplet, sighting: &Sighting, now: Timestamp) -> Finding {
         let Sighting { client, attempts, .. } = sighting;
         match judge(sighting, now, self.options.delay.0) {
             Judgement::New => {
@@ -263,7 +287,7 @@ impl GreylistCheck {
             Judgement::Early { left } => {
                 self.deferral(Reason::GreylistEarly, left, &format!("attempt {attempts} from {client}, too early"))
             }
-            Judgement::Passed { waited } => self.pass(attempt, sighting, waited, now).await,
+            Judgement::Passed { waited } => self.pass(triplet, sighting, waited, now).await,
             Judgement::Known => Finding::new(Reason::GreylistKnown, &format!("{client} has passed before")),
             Judgement::KnownClient => Finding::new(
                 Reason::GreylistClient,
@@ -278,14 +302,9 @@ impl GreylistCheck {
         Finding { text, ..Finding::new(reason, &format!("{evidence}; {seconds} s left")) }
     }
 
-    async fn pass(&self, attempt: &Attempt, sighting: &Sighting, waited: Duration, now: Timestamp) -> Finding {
-        let triplet = Triplet {
-            client: sighting.client.clone(),
-            sender: attempt.sender.clone(),
-            recipient: attempt.recipient.clone(),
-        };
+    async fn pass(&self, triplet: &Triplet, sighting: &Sighting, waited: Duration, now: Timestamp) -> Finding {
         // What could not be noted is noted at the next attempt, which passes as well.
-        let noted = match self.store.note_pass(&triplet, now).await {
+        let noted = match self.store.note_pass(triplet, now).await {
             Ok(()) => String::new(),
             Err(error) => format!("; not remembered: {error}"),
         };
@@ -347,7 +366,6 @@ mod tests {
     use super::*;
     use crate::checks::tests as testing;
     use crate::lists::Snapshot;
-    use crate::mail::Mailbox;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(1_800_000_000 + second).unwrap()
@@ -401,9 +419,17 @@ mod tests {
         let client_name = name.map(str::to_owned);
         let request = Request { client_name, ..testing::request("192.0.2.77", "a@example.org", "x.example") };
         let (lists, now) = (Snapshot::default(), at(0));
-        let context = Context { request: &request, lists: &lists, now, suspect: false, trusted: false, vouched_by };
+        let context = Context {
+            request: &request,
+            lists: &lists,
+            now,
+            clock_is_sure: true,
+            suspect: false,
+            trusted: false,
+            vouched_by,
+        };
         let store = testing::parts().greylist;
-        let check = GreylistCheck { options: options.clone(), retention: options.retention(), store };
+        let check = GreylistCheck::new(options.clone(), store);
         check.attempt(&context).unwrap().identities
     }
 
@@ -441,7 +467,15 @@ mod tests {
             let request = testing::request("192.0.2.77", "a@example.org", "x.example");
             let lists = Snapshot::default();
             let now = at(0);
-            let context = Context { request: &request, lists: &lists, now, suspect, trusted, vouched_by: None };
+            let context = Context {
+                request: &request,
+                lists: &lists,
+                now,
+                clock_is_sure: true,
+                suspect,
+                trusted,
+                vouched_by: None,
+            };
             let finding = options.build(&testing::parts()).find(&context).await;
             assert_eq!(finding.reason, reason, "suspect {suspect}, trusted {trusted}");
         }
@@ -450,7 +484,7 @@ mod tests {
     fn check() -> GreylistCheck {
         let options = GreylistOptions::default();
         let store = testing::parts().greylist;
-        GreylistCheck { retention: options.retention(), options, store }
+        GreylistCheck::new(options, store)
     }
 
     #[test]
@@ -467,8 +501,15 @@ mod tests {
         let recipient = Some(Mailbox::parse(&long));
         let request = Request { recipient, ..testing::request("192.0.2.7", &long, "x.example") };
         let (lists, now) = (Snapshot::default(), at(0));
-        let context =
-            Context { request: &request, lists: &lists, now, suspect: false, trusted: false, vouched_by: None };
+        let context = Context {
+            request: &request,
+            lists: &lists,
+            now,
+            clock_is_sure: true,
+            suspect: false,
+            trusted: false,
+            vouched_by: None,
+        };
         let attempt = check().attempt(&context).unwrap();
         assert_eq!((attempt.sender.len(), attempt.recipient.len()), (MAX_KEY, MAX_KEY));
     }

@@ -5,6 +5,7 @@
 //! [`Parts`]. A new check is one new file and one line in the [`REGISTRY`].
 
 pub mod access;
+pub mod bounce;
 pub mod dnsbl;
 pub mod greylist;
 pub mod helo;
@@ -24,9 +25,11 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 use serde_yaml::Value;
 
+use crate::batv::signing::Tagging;
 use crate::clock::Timestamp;
 use crate::config::Section;
 use crate::dns::Dns;
+use crate::dns::blocklist::Blocklist;
 use crate::lists::Snapshot;
 use crate::protocol::{ProtocolState, Request};
 use crate::store;
@@ -35,6 +38,7 @@ use crate::text;
 /// All checks, in the order of the default chain.
 pub const REGISTRY: &[Registration] = &[
     access::REGISTRATION,
+    bounce::REGISTRATION,
     helo::REGISTRATION,
     reverse_dns::REGISTRATION,
     dnsbl::REGISTRATION,
@@ -67,6 +71,8 @@ pub struct Parts {
     pub greylist: Arc<dyn store::Greylist>,
     /// Who is asked about names.
     pub dns: Arc<dyn Dns>,
+    /// What signs our senders, and knows the signatures again.
+    pub tagging: Arc<Tagging>,
 }
 
 /// A request and the world in which it is judged.
@@ -77,6 +83,8 @@ pub struct Context<'a> {
     pub lists: &'a Snapshot,
     /// The one clock reading for all checks of this request.
     pub now: Timestamp,
+    /// Whether `now` can be believed when it says that something is old.
+    pub clock_is_sure: bool,
     /// Whether a check before this one found the request suspect.
     pub suspect: bool,
     /// Whether a check before this one found the request to be trusted.
@@ -106,6 +114,11 @@ pub trait Check: Send + Sync {
         Box::pin(std::future::ready(()))
     }
 
+    /// The blocklists that it asks.
+    fn blocklists(&self) -> Vec<Arc<Blocklist>> {
+        Vec::new()
+    }
+
     /// What has to be done now and then, beside requests; answers what was done, if anything.
     fn maintain(&self, _now: Timestamp) -> Pending<'_, Option<String>> {
         Box::pin(std::future::ready(None))
@@ -125,6 +138,8 @@ pub struct Finding {
     pub skip: Vec<String>,
     /// For how long the recipient was delayed before it passed.
     pub delayed: Option<Duration>,
+    /// The conversation that the request belongs to.
+    pub triplet: Option<store::Triplet>,
     /// The enhanced status code for a refusal, where 5.7.1 is not the one.
     pub status: Option<&'static str>,
     /// The domain that says the client may write in its name.
@@ -160,6 +175,9 @@ macro_rules! words {
         pub enum $name { $($(#[$doc])* $variant,)* }
 
         impl $name {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
             /// The word for it in logs, metrics and JSON.
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $word,)* }
@@ -187,6 +205,8 @@ words! {
         ExemptNetwork = "exempt-network",
         /// The client has logged in or shown a trusted certificate.
         ExemptAuthenticated = "exempt-authenticated",
+        /// The recipient is a role account.
+        ExemptRecipient = "exempt-recipient",
         /// An access list entry lets it through.
         AccessAllow = "access-allow",
         /// An access list entry refuses it.
@@ -197,6 +217,16 @@ words! {
         AccessSkip = "access-skip",
         /// An access list entry finds it suspect.
         AccessSuspect = "access-suspect",
+        /// A bounce to an address that we have signed.
+        BounceSigned = "bounce-signed",
+        /// A bounce to an address without signature.
+        BounceUnsigned = "bounce-unsigned",
+        /// A bounce to an address that we have signed too long ago.
+        BounceExpired = "bounce-expired",
+        /// A bounce to an address that somebody else has signed.
+        BounceForged = "bounce-forged",
+        /// A bounce with several recipients.
+        BounceMultiple = "bounce-multiple",
         /// The client calls itself by a name of ours.
         HeloOurs = "helo-ours",
         /// The client calls itself by an address without brackets.

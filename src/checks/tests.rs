@@ -38,7 +38,8 @@ pub(crate) async fn find(options: &dyn Options, zones: &str, request: &Request) 
 pub(crate) async fn look(check: &dyn Check, request: &Request) -> Finding {
     let lists = Snapshot::default();
     let now = Timestamp::UNIX_EPOCH;
-    let context = Context { request, lists: &lists, now, suspect: false, trusted: false, vouched_by: None };
+    let context =
+        Context { request, lists: &lists, now, clock_is_sure: true, suspect: false, trusted: false, vouched_by: None };
     check.find(&context).await
 }
 
@@ -54,7 +55,11 @@ pub(crate) fn policy(text: &str) -> Result<(), String> {
 }
 
 pub(crate) fn parts() -> Parts {
-    Parts { greylist: Arc::new(Rehearsal::<dyn Greylist>::without_memory()), dns: Arc::new(Zones::default()) }
+    Parts {
+        greylist: Arc::new(Rehearsal::<dyn Greylist>::without_memory()),
+        dns: Arc::new(Zones::default()),
+        tagging: Arc::default(),
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::failure::NO;
-use super::output::{Format, Output, json_line, line, write_table};
+use super::output::{Format, Output, json_line, line, write_steps};
 use super::{Common, Failure};
 use crate::chain::{Decision, TraceStep, World};
 use crate::checks::{Parts, Reason};
@@ -18,17 +18,16 @@ use crate::dns::{Dns, leads_to};
 use crate::lists::Lists;
 use crate::mail::fold_host;
 use crate::protocol::{Attribute, Attributes, Decoder, MAX_REQUEST, Request};
-use crate::store::Rehearsal;
+use crate::store::{Rehearsal, TraceRecord};
 use crate::text::closest;
 
 /// Attributes that Postfix sends and no check looks at: accepted, so that a recorded request can be pasted.
-const UNUSED: [&str; 21] = [
+const UNUSED: [&str; 20] = [
     "protocol_name",
     "client_port",
     "reverse_client_name",
     "server_address",
     "server_port",
-    "recipient_count",
     "queue_id",
     "size",
     "etrn_domain",
@@ -94,7 +93,8 @@ impl CheckArgs {
             }
             None => Rehearsal::without_memory(),
         };
-        let chain = policy.chain(&Parts { greylist: Arc::new(greylist), dns: dns.clone() });
+        let parts = Parts { greylist: Arc::new(greylist), dns: dns.clone(), tagging: policy.tagging.clone() };
+        let chain = policy.chain(&parts);
         chain.ready().await;
         if let [request] = requests.as_mut_slice()
             && !self.is_recorded()
@@ -103,7 +103,8 @@ impl CheckArgs {
         }
         let mut passes = true;
         for request in requests {
-            let world = World { lists: lists.current().unwrap_or_default(), now: SystemClock.now() };
+            let world =
+                World { lists: lists.current().unwrap_or_default(), now: SystemClock.now(), clock_is_sure: true };
             let decision = chain.decide(&request, &world).await;
             passes &= decision.action.passes();
             self.show(&decision)?;
@@ -132,7 +133,7 @@ impl CheckArgs {
     }
 
     fn show(&self, decision: &Decision) -> Result<(), Failure> {
-        let Decision { action, check, reason, trace } = decision;
+        let Decision { action, check, reason, trace, .. } = decision;
         if self.output.format == Format::Json {
             return json_line(&Shown { action: action.to_string(), check: *check, reason: *reason, steps: trace });
         }
@@ -140,7 +141,7 @@ impl CheckArgs {
         if trace.is_empty() {
             return line("no check was asked");
         }
-        write_table(["check", "mode", "reason", "consequence", "evidence", "time"], trace.iter().map(row))
+        write_steps(trace.iter().map(TraceRecord::from))
     }
 }
 
@@ -158,17 +159,6 @@ fn address_literal(address: IpAddr) -> String {
         IpAddr::V4(address) => format!("[{address}]"),
         IpAddr::V6(address) => format!("[IPv6:{address}]"),
     }
-}
-
-fn row(step: &TraceStep) -> [String; 6] {
-    [
-        step.check.to_owned(),
-        step.mode.as_str().to_owned(),
-        step.reason.map_or("-", Reason::as_str).to_owned(),
-        step.consequence.map_or("-", |consequence| consequence.as_str()).to_owned(),
-        step.evidence.clone(),
-        format!("{} µs", step.elapsed_us),
-    ]
 }
 
 /// A request made of `name=value` words.

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::output::{json_line, line};
+use super::output::{json_line, line, note};
 use super::{Common, Failure};
 use crate::chain::Policy;
 
@@ -34,6 +34,7 @@ impl ConfigCommand {
     pub(super) fn run(self, common: &Common) -> Result<ExitCode, Failure> {
         let file = common.policy_file()?;
         let policy = Policy::load(&file)?;
+        policy.warnings.iter().for_each(|warning| note(&format!("warning: {warning}")));
         match self {
             Self::Check => line(&format!("{} is right", file.display()))?,
             Self::Show(ShowArgs { format: Form::Json }) => json_line(&policy.in_force())?,

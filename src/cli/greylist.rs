@@ -1,5 +1,7 @@
 //! `postward greylist`: who is waiting, who has passed, and corrections.
 
+mod import;
+
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -30,6 +32,8 @@ pub(super) enum GreylistCommand {
     /// Forget triplets that lapsed, or were not used for a time
     #[command(after_help = PRUNE)]
     Prune(PruneArgs),
+    /// Take over what postgrey, sqlgrey or greylistd remember
+    Import(import::ImportArgs),
 }
 
 const SHOW: &str = "\
@@ -125,7 +129,7 @@ struct Numbers {
 
 impl GreylistCommand {
     pub(super) async fn run(self, common: &Common) -> Result<ExitCode, Failure> {
-        let policy = common.policy()?;
+        let policy = common.policy_without_keys()?;
         match self {
             Self::Show(args) => show(&args, common.open_read_only(&policy)?.as_ref()).await,
             Self::Stats(output) => stats(output, &policy, common.open_read_only(&policy)?.as_ref()).await,
@@ -141,6 +145,7 @@ impl GreylistCommand {
                 args.require_something()?;
                 prune(&args, &options(&policy), common.open(&policy)?.as_ref()).await
             }
+            Self::Import(args) => args.run(&options(&policy), || common.open_or_create(&policy)).await,
         }
     }
 }

@@ -3,15 +3,24 @@
 //! Results go to stdout, as a table for people or one JSON object a line for programs; errors go to stderr, with the cause after a
 //! colon and a hint on its own line. The exit code tells what kind of error it was (`failure`).
 
+mod batv;
 mod check;
+mod completions;
 mod config;
+mod doctor;
 mod failure;
 mod fields;
 mod greylist;
+mod import;
+mod journal;
 mod list;
+mod man;
 mod output;
+mod report;
 mod selectors;
 mod serve;
+mod status;
+mod when;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -34,6 +43,10 @@ Examples:
   postward check client_address=192.0.2.1 sender=a@example.org recipient=b@example.net
   postward list add allow --client 192.0.2.0/24 --comment 'our office'
   postward greylist show --recipient b@example.net
+  postward doctor
+  postward batv sign a@example.org
+  postward journal --recipient b@example.net --since 1d
+  postward status
 
 Exit codes: 0 done; 1 the answer is no; 2 wrong use of the command line; 69 what is needed is not there, such as the \
 database; 78 the policy file is wrong";
@@ -78,6 +91,24 @@ enum Command {
     /// Look into the greylist, and correct it
     #[command(subcommand)]
     Greylist(greylist::GreylistCommand),
+    /// Show what was decided: why was this mail refused?
+    Journal(Box<journal::JournalArgs>),
+    /// Show what each measure did, in numbers and percent, and what never came back
+    Report(report::ReportArgs),
+    /// Sign envelope senders, and tell a signature's worth (BATV)
+    #[command(subcommand)]
+    Batv(batv::BatvCommand),
+    /// Find what is wrong with the way Postfix and postward are set up, and the cure
+    Doctor(doctor::DoctorArgs),
+    /// Show how the running daemon is
+    Status(status::StatusArgs),
+    /// Move over from another program
+    #[command(subcommand)]
+    Import(import::ImportCommand),
+    /// Print the completions of a shell
+    Completions(completions::CompletionsArgs),
+    /// Print the manual
+    Man(man::ManArgs),
 }
 
 /// Does what the command line says.
@@ -103,6 +134,14 @@ impl Command {
             Self::Check(args) => args.run(common).await,
             Self::List(command) => command.run(common).await,
             Self::Greylist(command) => command.run(common).await,
+            Self::Journal(args) => args.run(common).await,
+            Self::Report(args) => args.run(common).await,
+            Self::Status(args) => args.run(common).await,
+            Self::Batv(command) => command.run(common),
+            Self::Doctor(args) => args.run(common).await,
+            Self::Import(command) => command.run(),
+            Self::Completions(args) => args.run(),
+            Self::Man(args) => args.run(),
         }
     }
 }
@@ -120,13 +159,21 @@ impl Common {
         })
     }
 
-    /// The policy in force; the built-in one where only a database is named.
+    /// The policy in force, by which is judged and signed.
     fn policy(&self) -> Result<Policy, Failure> {
+        Ok(Policy::from_draft(self.draft()?)?)
+    }
+
+    /// The policy in force, for who only looks after the database: he may not be allowed to read keys.
+    fn policy_without_keys(&self) -> Result<Policy, Failure> {
+        Ok(Policy::without_keys(self.draft()?)?)
+    }
+
+    /// The policy file; the built-in policy where only a database is named.
+    fn draft(&self) -> Result<Draft, Failure> {
         match self.policy_file() {
-            Ok(file) => Ok(Policy::load(&file)?),
-            Err(_) if self.database.is_some() => {
-                Ok(Policy::from_draft(Draft::parse(Path::new("built-in policy"), String::new())?)?)
-            }
+            Ok(file) => Ok(Draft::read(&file)?),
+            Err(_) if self.database.is_some() => Ok(Draft::parse(Path::new("built-in policy"), String::new())?),
             Err(failure) => Err(failure),
         }
     }

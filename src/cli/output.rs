@@ -9,6 +9,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
 
 use super::Failure;
+use crate::store::TraceRecord;
 use crate::text::{is_unprintable, printable};
 
 /// The most octets of one cell.
@@ -53,16 +54,31 @@ pub(super) fn write_table<const N: usize>(
     header: [&str; N],
     rows: impl Iterator<Item = [String; N]>,
 ) -> Result<(), Failure> {
+    columns(&header.map(str::to_uppercase), rows.map(Vec::from))
+}
+
+/// The same for rows that may have more cells than the header.
+pub(super) fn columns(header: &[String], rows: impl Iterator<Item = Vec<String>>) -> Result<(), Failure> {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header(header.map(str::to_uppercase));
+    table.set_header(header);
     for row in rows {
-        table.add_row(row.map(|cell| printable(&cell, MAX_CELL).into_owned()));
+        table.add_row(row.iter().map(|cell| printable(cell, MAX_CELL)));
     }
     if table.is_empty() {
         return Ok(());
     }
     table.to_string().lines().try_for_each(|row| line(row.trim()))
+}
+
+/// Writes what each step of the chain did.
+pub(super) fn write_steps(steps: impl Iterator<Item = TraceRecord>) -> Result<(), Failure> {
+    let row = |step: TraceRecord| {
+        let took = format!("{} µs", step.elapsed_us);
+        let (reason, consequence) = (or_dash(step.reason.as_deref()), or_dash(step.consequence.as_deref()));
+        [step.check, step.mode, reason, consequence, step.evidence, took]
+    };
+    write_table(["check", "mode", "reason", "consequence", "evidence", "time"], steps.map(row))
 }
 
 /// Writes one object as a line.
@@ -89,12 +105,24 @@ fn escaped(json: &str) -> Cow<'_, str> {
 }
 
 /// Writes a line to stdout. A reader that has gone away, as `head` does, is the end and no error.
-pub(super) fn line(text: &str) -> Result<(), Failure> {
-    match writeln!(io::stdout().lock(), "{text}") {
+pub(super) fn line(line: &str) -> Result<(), Failure> {
+    text(format!("{line}\n").as_bytes())
+}
+
+/// Writes a whole text to stdout, in the same way.
+pub(super) fn text(text: &[u8]) -> Result<(), Failure> {
+    match io::stdout().lock().write_all(text) {
         Ok(()) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
         Err(error) => Err(Failure::unavailable(format!("cannot write the result: {error}"))),
     }
+}
+
+/// Writes a line with colours in it to stdout: they stay only on a terminal, and not with `NO_COLOR`.
+pub(super) fn coloured_line(text: &str) -> Result<(), Failure> {
+    let mut octets = anstream::AutoStream::new(Vec::new(), anstream::AutoStream::choice(&io::stdout()));
+    let _ = octets.write_all(text.as_bytes());
+    line(&String::from_utf8_lossy(&octets.into_inner()))
 }
 
 /// A number and what it counts: `1 entry`, `5 entries`.

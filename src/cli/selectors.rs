@@ -77,7 +77,7 @@ fn client_selection(text: &str) -> Result<ClientSelection, Failure> {
     }
 }
 
-fn sender_selection(text: &str) -> Result<AddressSelection, Failure> {
+pub(super) fn sender_selection(text: &str) -> Result<AddressSelection, Failure> {
     match text {
         "" | "<>" => Ok(AddressSelection::Key(String::new())),
         address if address.contains('@') => Ok(AddressSelection::Key(batv::sender_key(&ReversePath::parse(address)))),
@@ -85,7 +85,7 @@ fn sender_selection(text: &str) -> Result<AddressSelection, Failure> {
     }
 }
 
-fn recipient_selection(text: &str) -> Result<AddressSelection, Failure> {
+pub(super) fn recipient_selection(text: &str) -> Result<AddressSelection, Failure> {
     match text.contains('@') {
         true => Ok(AddressSelection::Key(batv::recipient_key(&Mailbox::parse(text)))),
         false => domain_selection("--recipient", text),
@@ -94,12 +94,16 @@ fn recipient_selection(text: &str) -> Result<AddressSelection, Failure> {
 
 /// The patterns of access lists mean nothing here, and would quietly select nothing.
 fn domain_selection(option: &str, text: &str) -> Result<AddressSelection, Failure> {
-    let is_name = |name: &str| !name.is_empty() && !name.starts_with('.') && !name.contains(['/', ' ', '<', '*']);
     match is_name(text) {
         true => Ok(AddressSelection::Domain(fold_host(text))),
         false => Err(Failure::usage(format!("{option}: `{text}` is neither an address nor a domain"))
             .with_hint("write user@example.org, or example.org for it and all domains below it")),
     }
+}
+
+/// Whether the text may be the name of a host or domain.
+pub(super) fn is_name(text: &str) -> bool {
+    !text.is_empty() && !text.starts_with('.') && !text.contains(['/', ' ', '<', '*', '@', ':'])
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! `postward serve`: the daemon.
 
 use std::io::IsTerminal as _;
+use std::panic::PanicHookInfo;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
@@ -12,6 +13,10 @@ use tracing_subscriber::{Layer as _, fmt, registry};
 use super::fields::Plain;
 use super::{Common, Failure};
 use crate::daemon;
+use crate::text::printable;
+
+/// The most octets of what a panic says.
+const MAX_REASON: usize = 500;
 
 #[derive(Debug, Args)]
 pub(super) struct ServeArgs {
@@ -49,7 +54,15 @@ impl ServeArgs {
             LogFormat::Human => registry().with(layer.fmt_fields(Plain).with_filter(only_ours)).init(),
             LogFormat::Json => registry().with(layer.json().flatten_event(true).with_filter(only_ours)).init(),
         }
+        std::panic::set_hook(Box::new(log_panic));
     }
+}
+
+/// A panic is a bug. It is told in one line like everything else: programs that read the log expect no other.
+fn log_panic(panic: &PanicHookInfo<'_>) {
+    let place = panic.location().map(ToString::to_string).unwrap_or_default();
+    let said = printable(panic.payload_as_str().unwrap_or("no reason given"), MAX_REASON);
+    tracing::error!(place, "a part of postward has failed, which is a bug; the others go on: {said}");
 }
 
 /// hickory logs the names that it asks for, strangers' and those of blocklists' zones, which may hold a secret key.

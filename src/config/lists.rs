@@ -30,6 +30,11 @@ impl<'a> Surroundings<'a> {
     pub(super) fn of(file: &Path, checks: &'a [&'a str]) -> Self {
         Self { directory: directory_of(file), checks }
     }
+
+    /// A path as written, in full.
+    pub(super) fn in_full(&self, written: PathBuf) -> PathBuf {
+        self.directory.join(written)
+    }
 }
 
 impl ListSettings {
@@ -73,7 +78,7 @@ fn source(
         section.mistake("action", error);
     }
     section.finish();
-    Some(Source { name: name?, file: surroundings.directory.join(file?), format: format?, action })
+    Some(Source { name: name?, file: surroundings.in_full(file?), format: format?, action })
 }
 
 /// Where the policy file is, in full: a daemon's working directory is not the one of the person who looks at its policy.

@@ -4,7 +4,10 @@
 //! unknown. This module knows the settings outside the chain. A step of the chain is a name and a value here; the check of that
 //! name reads the value ([`chain`](crate::chain)).
 
+mod batv;
 mod document;
+mod http;
+mod journal;
 mod lists;
 mod mistakes;
 mod path;
@@ -22,12 +25,15 @@ use ipnet::IpNet;
 use serde::Serialize;
 use serde_yaml::Value;
 
+pub use self::batv::{BatvSettings, KeySettings, MailDomain};
 pub use self::document::Location;
+pub use self::http::HttpEndpoint;
+pub use self::journal::JournalSettings;
 pub use self::lists::ListSettings;
 pub use self::mistakes::{ConfigError, Mistake, Mistakes};
 pub use self::path::KeyPath;
 pub use self::section::Section;
-pub use self::values::{Endpoint, NameServer, Network, Period, SocketMode, Truth};
+pub use self::values::{Endpoint, LocalPart, NameServer, Network, Period, SocketMode, Truth};
 
 use self::lists::Surroundings;
 
@@ -56,6 +62,14 @@ pub struct Config {
     pub dns: DnsSettings,
     /// Where access lists come from.
     pub lists: ListSettings,
+    /// Whose envelope senders are signed.
+    pub batv: BatvSettings,
+    /// How much of what was decided is kept.
+    pub journal: JournalSettings,
+    /// Where metrics and the status page are served.
+    pub http: HttpEndpoint,
+    /// Whether that may be reached from other hosts.
+    pub http_allow_remote: bool,
 }
 
 /// Who is never checked.
@@ -65,6 +79,8 @@ pub struct Exempt {
     pub networks: Vec<Network>,
     /// Clients that have logged in or shown a trusted certificate.
     pub authenticated: bool,
+    /// Role accounts: local parts of recipients, in every domain. Access lists are still asked about them.
+    pub recipients: Vec<LocalPart>,
 }
 
 /// Whom to ask about names and addresses, and how long to wait.
@@ -91,6 +107,7 @@ pub struct RawStep {
 #[derive(Debug)]
 pub struct Draft {
     file: PathBuf,
+    is_empty: bool,
     value: Value,
     mistakes: Mistakes,
 }
@@ -122,9 +139,17 @@ impl Draft {
     pub fn parse(file: &Path, text: String) -> Result<Self, ConfigError> {
         let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
         match document::parse(&text) {
-            Ok(value) => Ok(Self { file: file.to_owned(), value, mistakes: Mistakes::new(text) }),
+            Ok(value) => {
+                let is_empty = text.trim().is_empty();
+                Ok(Self { file: file.to_owned(), is_empty, value, mistakes: Mistakes::new(text) })
+            }
             Err(error) => Err(no_document(file, error.location, error.message)),
         }
+    }
+
+    /// Whether there is nothing in the file, not even a comment.
+    pub fn is_empty(&self) -> bool {
+        self.is_empty
     }
 
     /// The settings outside the chain, and the chain's steps; `None` where the file does not name any. `checks` are those
@@ -167,6 +192,10 @@ impl Default for Config {
             exempt: Exempt::default(),
             dns: DnsSettings { servers: Vec::new(), timeout: Period::seconds(2) },
             lists: ListSettings { refresh: Period::seconds(15 * 60), sources: Vec::new() },
+            batv: BatvSettings::default(),
+            journal: JournalSettings::default(),
+            http: HttpEndpoint::default(),
+            http_allow_remote: false,
         }
     }
 }
@@ -175,7 +204,11 @@ impl Default for Exempt {
     fn default() -> Self {
         let ipv4_loopback = crate::net::network_of(Ipv4Addr::LOCALHOST.into(), 8, 0);
         let ipv6_loopback = IpNet::from(IpAddr::from(Ipv6Addr::LOCALHOST));
-        Self { networks: [ipv4_loopback, ipv6_loopback].map(Network).to_vec(), authenticated: true }
+        Self {
+            networks: [ipv4_loopback, ipv6_loopback].map(Network).to_vec(),
+            authenticated: true,
+            recipients: ["postmaster", "abuse"].map(LocalPart::of_role).to_vec(),
+        }
     }
 }
 
@@ -183,8 +216,10 @@ impl Config {
     fn read(section: &mut Section<'_>, surroundings: Surroundings<'_>) -> Self {
         let default = Self::default();
         let deadline = section.parsed("deadline", default.deadline);
+        let listen = section.list("listen", default.listen);
         let config = Self {
-            listen: section.list("listen", default.listen),
+            batv: BatvSettings::read(section.section("batv"), &surroundings, &listen),
+            listen,
             socket_mode: section.quoted("socket_mode", default.socket_mode),
             database: section.parsed("database", default.database),
             deadline,
@@ -192,7 +227,11 @@ impl Config {
             exempt: Exempt::read(section.section("exempt")),
             dns: DnsSettings::read(section.section("dns"), deadline),
             lists: ListSettings::read(section.section("lists"), &surroundings),
+            journal: JournalSettings::read(section.section("journal")),
+            http: section.parsed("http", default.http),
+            http_allow_remote: section.parsed("http_allow_remote", Truth(default.http_allow_remote)).0,
         };
+        config.http.check(&config, section);
         if config.listen.is_empty() {
             section.mistake("listen", "nobody could connect: name at least one endpoint");
         }
@@ -236,6 +275,7 @@ impl Exempt {
         let exempt = Self {
             networks: section.list("networks", default.networks),
             authenticated: section.parsed("authenticated", Truth(default.authenticated)).0,
+            recipients: section.list("recipients", default.recipients),
         };
         section.finish();
         exempt
@@ -342,6 +382,7 @@ mod tests {
             ("listen: [inet:localhost:25, inet:127.0.0.1:25]\n", "1:9: listen: names inet:127.0.0.1:25 twice"),
             ("listen: ['inet:127.0.0.1:0']\n", "1:10: listen[0]: `inet:127.0.0.1:0` is no endpoint"),
             ("database: \"\"\n", "1:11: database: must name a file"),
+            ("exempt: {recipients: [a@x.example]}\n", "1:23: exempt.recipients[0]: `a@x.example` is no local part"),
             ("socket_mode: 0o660\n", "1:14: socket_mode: must be written in quotes"),
             ("socket_mode: 660\n", "1:14: socket_mode: must be written in quotes"),
         ] {
@@ -393,6 +434,21 @@ mod tests {
             let error = read(text).unwrap_err();
             assert!(error.contains("1 mistake") && error.contains(expected), "{error}");
         }
+    }
+
+    #[test]
+    fn a_journal_that_would_keep_nothing_is_a_mistake() {
+        for (text, expected) in [
+            ("journal: {keep: 5m}", "1:17: journal.keep: must be at least 1h"),
+            ("journal: {rows: 0}", "1:17: journal.rows: must be at least 1000"),
+            ("journal: {rows: many}", "1:17: journal.rows: `many` is no whole number"),
+            ("journal: {row: 5000}", "did you mean `rows`?"),
+        ] {
+            let error = read(text).unwrap_err();
+            assert!(error.contains("1 mistake") && error.contains(expected), "{error}");
+        }
+        let journal = read("journal: {keep: 30d, rows: 5000}").unwrap().journal;
+        assert_eq!(journal, JournalSettings { keep: Period::days(30), rows: 5000 });
     }
 
     #[test]

@@ -106,6 +106,33 @@ impl fmt::Display for Endpoint {
     }
 }
 
+/// The part of an address before the `@`, in lower case.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[serde(transparent)]
+pub struct LocalPart(String);
+
+impl LocalPart {
+    pub(super) fn of_role(role: &str) -> Self {
+        Self(role.to_owned())
+    }
+
+    /// Whether this is the local part, in lower case, that is meant.
+    pub fn is(&self, local: &str) -> bool {
+        self.0 == local
+    }
+}
+
+impl FromStr for LocalPart {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.is_empty() || text.contains(['@', ' ', '/', '*']) {
+            true => Err(format!("`{text}` is no local part: write what stands before the @, such as postmaster")),
+            false => Ok(Self(text.to_lowercase())),
+        }
+    }
+}
+
 /// A DNS server: `127.0.0.1`, `127.0.0.1:53`, `2001:db8::53`, `[2001:db8::53]:53`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct NameServer(pub SocketAddr);

@@ -1,17 +1,16 @@
 //! One connection: requests in, replies out, in order.
 
-use std::sync::Arc;
+use std::pin::pin;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::watch;
 use tokio::time::{self, Instant};
 
+use super::dialogue::{Dialogue, Nonsense};
 use super::ended;
 use super::quiet::Quiet;
 use super::registry::Slot;
-use super::service::Service;
-use crate::protocol::Decoder;
 
 /// How long a request may take from its first octet to its last.
 const MAX_REQUEST_TIME: Duration = Duration::from_secs(30);
@@ -32,66 +31,77 @@ static NONSENSE: Quiet = Quiet::new();
 pub(super) async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
     mut stream: S,
     peer: String,
-    service: Arc<Service>,
+    mut dialogue: impl Dialogue,
     slot: Slot,
     mut ending: watch::Receiver<bool>,
 ) {
-    let mut decoder = Decoder::default();
     let mut begun = None;
+    // Counted from the end, not from the last request: whoever asks all the time would put the end off.
+    let mut last_look = pin!(async {
+        ended(&mut ending).await;
+        time::sleep(LAST_LOOK).await;
+    });
     loop {
-        match answer_all(&mut decoder, &mut stream, &service, &slot).await {
+        match answer_all(&mut dialogue, &mut stream, &slot).await {
             Ok(answered) if answered > 0 => begun = None,
             Ok(_) => {}
             Err(why) => return complain(&peer, &why),
         }
         slot.waiting();
-        if decoder.in_progress() {
+        if dialogue.in_progress() {
             begun.get_or_insert_with(Instant::now);
         }
-        let last_look = async {
-            ended(&mut ending).await;
-            time::sleep(LAST_LOOK).await;
-        };
         tokio::select! {
             biased; // what has arrived before the end is answered
-            read = read_more(&mut decoder, &mut stream, begun) => match read {
+            read = read_more(dialogue.input(), &mut stream, begun) => match read {
                 Ok(true) => {}
                 Ok(false) => return,
                 Err(why) => return complain(&peer, &why),
             },
             () = slot.evicted() => return,
-            () = last_look, if begun.is_none() => return,
+            () = &mut last_look, if begun.is_none() => return,
         }
     }
 }
 
 /// Answers every request that has arrived completely; tells how many.
-async fn answer_all<S: AsyncWrite + Unpin>(
-    decoder: &mut Decoder,
-    stream: &mut S,
-    service: &Service,
+async fn answer_all(
+    dialogue: &mut impl Dialogue,
+    stream: &mut (impl AsyncWrite + Unpin),
     slot: &Slot,
 ) -> Result<usize, String> {
     let mut answered = 0;
-    while let Some(request) = decoder.next_request().map_err(|error| error.to_string())? {
-        slot.busy();
-        let reply = service.answer(&request).await.action.encode();
-        match time::timeout(MAX_REPLY_TIME, stream.write_all(&reply)).await {
-            Ok(Ok(())) => answered += 1,
-            Ok(Err(error)) => return Err(format!("the reply could not be written: {error}")),
-            Err(_) => return Err(format!("the reply was not read within {MAX_REPLY_TIME:?}")),
+    loop {
+        match dialogue.next_request() {
+            Ok(Some(request)) => {
+                slot.busy();
+                write_reply(&dialogue.reply(request).await, stream).await?;
+                answered += 1;
+            }
+            Ok(None) => return Ok(answered),
+            Err(Nonsense { why, last_words }) => {
+                // Whoever talks nonsense may not be listening either; what is wrong with the peer is the nonsense.
+                let _ = write_reply(&last_words, stream).await;
+                return Err(why);
+            }
         }
     }
-    Ok(answered)
+}
+
+async fn write_reply(reply: &[u8], stream: &mut (impl AsyncWrite + Unpin)) -> Result<(), String> {
+    match time::timeout(MAX_REPLY_TIME, stream.write_all(reply)).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => Err(format!("the reply could not be written: {error}")),
+        Err(_) => Err(format!("the reply was not read within {MAX_REPLY_TIME:?}")),
+    }
 }
 
 /// Reads what comes next; `false` at the end. A request must be complete in time, counted from its first octet.
-async fn read_more<S: AsyncRead + Unpin>(
-    decoder: &mut Decoder,
-    stream: &mut S,
+async fn read_more(
+    input: &mut Vec<u8>,
+    stream: &mut (impl AsyncRead + Unpin),
     begun: Option<Instant>,
 ) -> Result<bool, String> {
-    let input = decoder.input();
     input.reserve(READ_SIZE);
     let read = match begun {
         None => stream.read_buf(input).await,
@@ -116,6 +126,8 @@ fn complain(peer: &str, why: &str) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use tokio::io::DuplexStream;
     use tokio::task::JoinHandle;
 
@@ -123,7 +135,9 @@ mod tests {
     use crate::chain::Policy;
     use crate::clock::SystemClock;
     use crate::config::Draft;
+    use crate::daemon::dialogue::PolicyDialogue;
     use crate::daemon::registry::Registry;
+    use crate::daemon::service::Service;
     use crate::store::sqlite::Sqlite;
 
     const REQUEST: &[u8] = b"request=smtpd_access_policy\nprotocol_state=RCPT\n\n";
@@ -145,7 +159,7 @@ mod tests {
             let (peer, stream) = tokio::io::duplex(1024);
             let (end, ending) = watch::channel(false);
             let slot = Registry::new(8).open();
-            let task = tokio::spawn(converse(stream, "a test".to_owned(), service, slot, ending));
+            let task = tokio::spawn(converse(stream, "a test".to_owned(), PolicyDialogue::with(service), slot, ending));
             Self { peer, task, end }
         }
 
@@ -240,6 +254,19 @@ mod tests {
         conversation.ask().await;
         conversation.end.send(true).unwrap();
         assert!(conversation.lasts().await < 2 * LAST_LOOK);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn at_the_end_a_connection_that_never_rests_is_closed_as_well() {
+        let mut conversation = Conversation::new();
+        conversation.end.send(true).unwrap();
+        let started = Instant::now();
+        while conversation.peer.write_all(REQUEST).await.is_ok()
+            && conversation.peer.read_exact(&mut [0; REPLY.len()]).await.is_ok()
+        {
+            time::sleep(LAST_LOOK / 5).await;
+        }
+        assert!(started.elapsed() < 2 * LAST_LOOK, "{:?}", started.elapsed());
     }
 
     #[tokio::test(start_paused = true)]

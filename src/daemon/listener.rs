@@ -12,13 +12,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
 
+use super::activation::Inherited;
 use super::connection::converse;
+use super::dialogue::Dialogue;
 use super::quiet::Quiet;
 use super::registry::Registry;
-use super::service::Service;
 use super::{ServeError, ended};
 use crate::config::{Endpoint, SocketMode};
 
@@ -38,12 +40,38 @@ pub(super) struct Listener {
 
 enum Socket {
     Inet(TcpListener),
-    Unix { listener: UnixListener, inode: u64 },
+    /// With the inode of the socket's name, if that is ours to remove.
+    Unix {
+        listener: UnixListener,
+        inode: Option<u64>,
+    },
 }
 
 /// Binds all endpoints, or none.
 pub(super) fn bind_all(endpoints: &[Endpoint], mode: SocketMode) -> Result<Vec<Arc<Listener>>, ServeError> {
     endpoints.iter().map(|endpoint| bind(endpoint, mode).map(Arc::new)).collect()
+}
+
+/// Takes sockets that were opened before the daemon started. Their names are not ours to remove.
+pub(super) fn adopt_all(sockets: Vec<Inherited>) -> Result<Vec<Arc<Listener>>, ServeError> {
+    let failed = |cause| ServeError::Activation { socket: "its sockets".to_owned(), cause };
+    sockets.into_iter().map(|socket| adopt(socket).map(Arc::new).map_err(failed)).collect()
+}
+
+fn adopt(socket: Inherited) -> io::Result<Listener> {
+    match socket {
+        Inherited::Inet(listener) => {
+            listener.set_nonblocking(true)?;
+            let endpoint = Endpoint::Inet(listener.local_addr()?);
+            Ok(Listener { endpoint, socket: Socket::Inet(TcpListener::from_std(listener)?) })
+        }
+        Inherited::Unix(listener) => {
+            listener.set_nonblocking(true)?;
+            let path = listener.local_addr()?.as_pathname().unwrap_or(Path::new("(unnamed)")).to_owned();
+            let listener = UnixListener::from_std(listener)?;
+            Ok(Listener { endpoint: Endpoint::Unix(path), socket: Socket::Unix { listener, inode: None } })
+        }
+    }
 }
 
 fn bind(endpoint: &Endpoint, mode: SocketMode) -> Result<Listener, ServeError> {
@@ -71,7 +99,7 @@ fn bind_unix(path: &Path, mode: SocketMode) -> io::Result<Socket> {
     let listener = UnixListener::from_std(listener)?;
     let inode = fs::metadata(room.socket())?.ino();
     fs::rename(room.socket(), path)?;
-    Ok(Socket::Unix { listener, inode })
+    Ok(Socket::Unix { listener, inode: Some(inode) })
 }
 
 /// Only nothing, or a socket that nobody listens on, may be replaced.
@@ -122,22 +150,27 @@ impl Drop for PrivateRoom {
     }
 }
 
+/// A connection of either kind.
+pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
+
 impl Listener {
     pub(super) fn endpoint(&self) -> &Endpoint {
         &self.endpoint
     }
 
-    /// Accepts connections until the daemon ends.
-    pub(super) async fn accept(
+    /// Accepts connections until the daemon ends; on each of them a dialogue of its own is begun.
+    pub(super) async fn accept<D: Dialogue>(
         self: Arc<Self>,
-        service: Arc<Service>,
+        begin: impl Fn() -> D,
         registry: Registry,
         mut ending: watch::Receiver<bool>,
     ) {
         loop {
             let for_connections = ending.clone();
             tokio::select! {
-                accepted = self.accept_one(&service, &registry, for_connections) => if let Err(error) = accepted {
+                accepted = self.accept_one(&begin, &registry, for_connections) => if let Err(error) = accepted {
                     self.recover(&error, &registry).await;
                 },
                 () = ended(&mut ending) => return,
@@ -145,9 +178,9 @@ impl Listener {
         }
     }
 
-    async fn accept_one(
+    async fn accept_one<D: Dialogue>(
         &self,
-        service: &Arc<Service>,
+        begin: impl Fn() -> D,
         registry: &Registry,
         ending: watch::Receiver<bool>,
     ) -> io::Result<()> {
@@ -155,15 +188,23 @@ impl Listener {
             Socket::Inet(listener) => {
                 let (stream, peer) = listener.accept().await?;
                 stream.set_nodelay(true)?;
-                tokio::spawn(converse(stream, peer.to_string(), service.clone(), registry.open(), ending));
+                tokio::spawn(converse(stream, peer.to_string(), begin(), registry.open(), ending));
             }
             Socket::Unix { listener, .. } => {
                 let (stream, _) = listener.accept().await?;
                 let peer = self.endpoint.to_string();
-                tokio::spawn(converse(stream, peer, service.clone(), registry.open(), ending));
+                tokio::spawn(converse(stream, peer, begin(), registry.open(), ending));
             }
         }
         Ok(())
+    }
+
+    /// The next connection, for whoever looks after it himself.
+    pub(super) async fn next(&self) -> io::Result<Box<dyn Stream>> {
+        Ok(match &self.socket {
+            Socket::Inet(listener) => Box::new(listener.accept().await?.0),
+            Socket::Unix { listener, .. } => Box::new(listener.accept().await?.0),
+        })
     }
 
     /// The usual cause is that the system has no more descriptors.
@@ -180,7 +221,7 @@ impl Drop for Listener {
     /// Removes the socket's name, if it still is this socket's.
     fn drop(&mut self) {
         if let (Endpoint::Unix(path), Socket::Unix { inode, .. }) = (&self.endpoint, &self.socket)
-            && fs::symlink_metadata(path).is_ok_and(|metadata| metadata.ino() == *inode)
+            && fs::symlink_metadata(path).is_ok_and(|metadata| Some(metadata.ino()) == *inode)
         {
             let _ = fs::remove_file(path);
         }

@@ -2,10 +2,12 @@
 //!
 //! Postfix keeps a connection for every smtpd process, most of them idle, and expects to find them open. When there are more than
 //! descriptors allow, the one that has waited longest is closed: Postfix notices before its next request and
-//! connects again. Some descriptors are never given to connections, so that the database and the log stay usable.
+//! connects again. Who has never asked anything may hold a quarter of the places only, so that a burst of connections, however
+//! large, closes none that Postfix works with. Some descriptors are never given to connections, so that the database and
+//! the log stay usable.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -39,10 +41,16 @@ struct Connections {
 struct Peer {
     /// The turn at which it began to wait for its peer; `BUSY` while it is answered.
     waiting_since: AtomicU64,
+    /// Whether there was a request.
+    asked: AtomicBool,
     evicted: Notify,
 }
 
 const BUSY: u64 = u64::MAX;
+
+/// Which part of the connections may be held by peers that have never asked anything: one in so many. New smtpd processes
+/// need some places until their first request is there.
+const NEWCOMERS_SHARE: usize = 4;
 
 impl Registry {
     /// For as many connections as the process may have descriptors, raised as far as the system lets it.
@@ -70,7 +78,11 @@ impl Registry {
 
     /// A new connection; closes the one that has been waiting longest if there are too many.
     pub(super) fn open(&self) -> Slot {
-        let peer = Arc::new(Peer { waiting_since: AtomicU64::new(self.next_turn()), evicted: Notify::new() });
+        let peer = Arc::new(Peer {
+            waiting_since: AtomicU64::new(self.next_turn()),
+            asked: AtomicBool::new(false),
+            evicted: Notify::new(),
+        });
         let mut connections = self.connections();
         let id = connections.next_id;
         connections.next_id += 1;
@@ -79,6 +91,11 @@ impl Registry {
             evict_longest_waiting(&mut connections, id);
         }
         Slot { registry: self.clone(), id, peer }
+    }
+
+    /// How many are open.
+    pub(super) fn open_connections(&self) -> usize {
+        self.connections().open.len()
     }
 
     /// Makes room because the system has no more descriptors.
@@ -111,14 +128,26 @@ impl Registry {
 
 /// Leaves out the newest, which would otherwise go at once where all others are busy.
 fn evict_longest_waiting(connections: &mut Connections, newest: u64) {
-    let longest = connections
-        .open
-        .iter()
-        .map(|(id, peer)| (peer.waiting_since.load(Ordering::Relaxed), *id))
-        .filter(|(since, id)| *since != BUSY && *id != newest)
-        .min();
+    let waiting = |asked: bool| {
+        let peers = connections.open.iter().filter(move |(id, peer)| {
+            **id != newest && peer.asked.load(Ordering::Relaxed) == asked && peer.since() != BUSY
+        });
+        peers.map(|(id, peer)| (peer.since(), *id))
+    };
+    let (proven, newcomers) = (waiting(true).min(), waiting(false).min());
+    let longest = if waiting(false).count() >= connections.open.len() / NEWCOMERS_SHARE {
+        newcomers.or(proven)
+    } else {
+        proven.or(newcomers)
+    };
     if let Some(peer) = longest.and_then(|(_, id)| connections.open.remove(&id)) {
         peer.evicted.notify_one();
+    }
+}
+
+impl Peer {
+    fn since(&self) -> u64 {
+        self.waiting_since.load(Ordering::Relaxed)
     }
 }
 
@@ -132,6 +161,7 @@ pub(super) struct Slot {
 impl Slot {
     /// A request is being answered: the connection is not closed for others now.
     pub(super) fn busy(&self) {
+        self.peer.asked.store(true, Ordering::Relaxed);
         self.peer.waiting_since.store(BUSY, Ordering::Relaxed);
     }
 
@@ -173,6 +203,32 @@ mod tests {
         assert!(is_evicted(&newer).await, "it has waited since it was opened");
         assert!(!is_evicted(&oldest).await, "it was active after the other");
         assert!(!is_evicted(&newest).await);
+    }
+
+    #[tokio::test]
+    async fn a_burst_of_connections_that_ask_nothing_closes_none_that_has_asked() {
+        let registry = Registry::new(8);
+        let live = registry.open();
+        live.busy();
+        live.waiting();
+        let burst: Vec<_> = (0..100).map(|_| registry.open()).collect();
+        assert!(!is_evicted(&live).await);
+        assert!(is_evicted(&burst[0]).await && !is_evicted(&burst[99]).await);
+    }
+
+    #[tokio::test]
+    async fn newcomers_find_places_where_all_others_have_asked() {
+        let registry = Registry::new(8);
+        let idle: Vec<_> = (0..8).map(|_| registry.open()).collect();
+        for slot in &idle {
+            slot.busy();
+            slot.waiting();
+        }
+        let newcomers = [registry.open(), registry.open()];
+        for newcomer in &newcomers {
+            assert!(!is_evicted(newcomer).await);
+        }
+        assert!(is_evicted(&idle[0]).await && is_evicted(&idle[1]).await && !is_evicted(&idle[2]).await);
     }
 
     #[tokio::test]

@@ -3,23 +3,29 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::JoinSet;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
+use tokio::task::{JoinSet, spawn_blocking};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
+use super::heap::Heap;
 use super::service::Service;
-use crate::clock::{Timestamp, elapsed};
 
 /// How often other processes' changes are looked for.
 const LOOK: Duration = Duration::from_secs(1);
 
+/// How long decisions are gathered before they are written.
+const GATHER: Duration = Duration::from_millis(100);
+
+/// How often what was counted is written.
+const SUMS: Duration = Duration::from_secs(2);
+
+/// How often it is told that the journal could not keep up.
+const TELL: Duration = Duration::from_secs(10);
+
 /// How often lapsed things are forgotten.
 const PURGE: Duration = Duration::from_secs(60);
 
-/// How long nothing is forgotten after a start or a jump of the wall clock.
-const TRUST_AFTER: Duration = Duration::from_secs(10 * 60);
-
-/// How far the wall clock may run apart from the monotonic one between two looks.
-const JUMP: Duration = Duration::from_secs(60);
+/// How often memory is looked for that can be given back.
+const LOOK_AT_HEAP: Duration = Duration::from_secs(5);
 
 /// Runs until it is aborted. A panic is a bug, and must not mean that changes are never noticed again.
 pub(super) async fn run(service: Arc<Service>) {
@@ -34,7 +40,15 @@ pub(super) async fn run(service: Arc<Service>) {
 
 /// What one part waits for holds up none of the others.
 async fn keep_up(service: Arc<Service>) {
-    tokio::join!(follow_changes(&service), read_sources(&service), forget_lapsed(&service));
+    tokio::join!(
+        follow_changes(&service),
+        read_sources(&service),
+        forget_lapsed(&service),
+        write_records(&service),
+        write_sums(&service),
+        tell_dropped(&service),
+        give_memory_back(&service)
+    );
 }
 
 async fn follow_changes(service: &Service) {
@@ -55,11 +69,53 @@ async fn read_sources(service: &Service) {
 
 async fn forget_lapsed(service: &Service) {
     let mut purge = ticking(PURGE);
-    let mut watch = ClockWatch::new(service.now(), Instant::now());
     loop {
         purge.tick().await;
-        if watch.trusts(service.now(), Instant::now()) {
+        if service.clock_is_sure(service.now()) {
             service.forget_lapsed().await;
+        }
+    }
+}
+
+async fn give_memory_back(service: &Service) {
+    let mut look = ticking(LOOK_AT_HEAP);
+    let mut heap = Heap::default();
+    loop {
+        look.tick().await;
+        service.forget_lapsed_answers();
+        let looked = spawn_blocking(move || {
+            heap.look();
+            heap
+        });
+        heap = looked.await.unwrap_or_default();
+    }
+}
+
+/// Decisions are written together: one by one they would be in the way of those who wait for an answer.
+async fn write_records(service: &Service) {
+    loop {
+        service.journal().arrived().await;
+        sleep(GATHER).await;
+        while !service.journal().write_records().await {
+            sleep(LOOK).await;
+        }
+    }
+}
+
+async fn write_sums(service: &Service) {
+    let mut write = ticking(SUMS);
+    loop {
+        write.tick().await;
+        service.journal().write_sums().await;
+    }
+}
+
+async fn tell_dropped(service: &Service) {
+    let mut tell = ticking(TELL);
+    loop {
+        tell.tick().await;
+        if let dropped @ 1.. = service.journal().take_dropped() {
+            tracing::warn!(dropped, "the journal lacks decisions that could not be written in time");
         }
     }
 }
@@ -70,39 +126,15 @@ fn ticking(period: Duration) -> tokio::time::Interval {
     ticks
 }
 
-/// Whether the wall clock can be believed when it says that something is old.
-///
-/// A machine may start with a clock that is years ahead, and have it corrected a minute later. Nothing is lost by
-/// forgetting late; everything by forgetting too early.
-struct ClockWatch {
-    wall: Timestamp,
-    monotonic: Instant,
-    doubted: Instant,
-}
-
-impl ClockWatch {
-    fn new(wall: Timestamp, monotonic: Instant) -> Self {
-        Self { wall, monotonic, doubted: monotonic }
-    }
-
-    /// To be asked regularly: compares how far the two clocks went since the last time.
-    fn trusts(&mut self, wall: Timestamp, monotonic: Instant) -> bool {
-        let expected = monotonic - self.monotonic;
-        let apart = elapsed(self.wall, wall).map_or(Duration::MAX, |went| went.abs_diff(expected));
-        if apart > JUMP {
-            self.doubted = monotonic;
-        }
-        (self.wall, self.monotonic) = (wall, monotonic);
-        monotonic - self.doubted >= TRUST_AFTER
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use tokio::time::Instant;
+
     use super::*;
     use crate::chain::Policy;
-    use crate::clock::{Clock, earlier, later};
+    use crate::clock::{Clock, Timestamp, later};
     use crate::config::Draft;
+    use crate::daemon::clock_watch::TRUST_AFTER;
     use crate::store::sqlite::Sqlite;
     use crate::store::{Entries, EntryRecord, Greylist, Selection, Triplet};
 
@@ -166,24 +198,5 @@ mod tests {
             }
         }
         panic!("left: {:?}", kept(&store).await);
-    }
-
-    #[test]
-    fn nothing_is_forgotten_within_ten_minutes_of_a_start_or_a_jump() {
-        const YEAR: Duration = Duration::from_secs(365 * 86_400);
-        let (mut wall, mut monotonic) = (Timestamp::UNIX_EPOCH, Instant::now());
-        let mut watch = ClockWatch::new(wall, monotonic);
-        let mut minutes_until_trusted = |wall: &mut Timestamp, jump: fn(Timestamp, Duration) -> Timestamp, by| {
-            *wall = jump(*wall, by);
-            (1..).find(|_| {
-                *wall = later(*wall, PURGE);
-                monotonic += PURGE;
-                watch.trusts(*wall, monotonic)
-            })
-        };
-        assert_eq!(minutes_until_trusted(&mut wall, later, Duration::ZERO), Some(10), "after the start");
-        assert_eq!(minutes_until_trusted(&mut wall, later, Duration::from_secs(20)), Some(1), "a small correction");
-        assert_eq!(minutes_until_trusted(&mut wall, later, 10 * YEAR), Some(11), "a jump forward");
-        assert_eq!(minutes_until_trusted(&mut wall, earlier, 10 * YEAR), Some(11), "and back again");
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::Dns;
 use super::answers::{Answers, Verdict};
-use super::health::{Keeps, SelfTest, Standing, Subject, Watch};
+use super::health::{Heard, Keeps, SelfTest, Standing, Subject, Watch};
 use super::query::{self, Zone};
 use crate::text;
 
@@ -65,6 +65,11 @@ impl Blocklist {
     /// The list's name as it may be shown.
     pub fn shown(&self) -> &str {
         &self.shown
+    }
+
+    /// How the list is, and what it has said.
+    pub fn condition(&self) -> (Standing, Heard) {
+        (self.watch.health().standing(), self.watch.health().heard())
     }
 
     /// Resolves when the list was probed for the first time.

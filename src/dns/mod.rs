@@ -6,6 +6,7 @@
 
 pub mod answers;
 pub mod blocklist;
+pub mod counted;
 pub mod health;
 pub mod hosts;
 mod nobody;
@@ -69,6 +70,9 @@ pub trait Dns: Send + Sync {
 
     /// The names of an address, unconfirmed.
     fn ptr(&self, address: IpAddr) -> Records<'_, String>;
+
+    /// Gives up the memory of answers that hold no more.
+    fn forget_lapsed(&self) {}
 }
 
 /// Does `name` lead to `address`? A name that a PTR record gives is believed only then: it is the address's owner who writes

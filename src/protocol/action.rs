@@ -44,6 +44,16 @@ impl Action {
         Self::Refuse(Reply::new(status, text, "Access denied"))
     }
 
+    /// What kind of answer it is, in a word from a closed set.
+    pub fn verb(&self) -> &'static str {
+        match self {
+            Self::Dunno => "dunno",
+            Self::DeferIfPermit(_) => "defer_if_permit",
+            Self::Refuse(_) => "reject",
+            Self::Prepend(_) => "prepend",
+        }
+    }
+
     /// Whether the recipient is let through.
     pub fn passes(&self) -> bool {
         matches!(self, Self::Dunno | Self::Prepend(_))

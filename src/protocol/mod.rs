@@ -1,16 +1,19 @@
-//! What Postfix says and hears: the policy delegation protocol (SMTPD_POLICY_README).
+//! What Postfix says and hears: the policy delegation protocol (SMTPD_POLICY_README), and lookups in maps
+//! (socketmap_table(5)).
 //!
-//! A request is a block of `name=value` lines that ends with an empty line; the reply is one line
+//! A policy request is a block of `name=value` lines that ends with an empty line; the reply is one line
 //! `action=…` and an empty line. Malformed input never gets a reply: closing the connection lets Postfix try again
 //! and then use its `default_action`, where a wrong reply could lose mail (an empty action means "permit" to it).
 
 mod action;
 mod frame;
 mod request;
+mod socketmap;
 
 pub use self::action::{Action, Header, Reply, property_value};
 pub use self::frame::{Decoder, MAX_ATTRIBUTES, MAX_REQUEST};
 pub use self::request::{Attribute, Attributes, ProtocolState, Request};
+pub use self::socketmap::{Lookup, LookupDecoder, LookupError, LookupReply, MAX_LOOKUP};
 
 use thiserror::Error;
 

@@ -18,6 +18,7 @@ pub enum Attribute {
     HeloName,
     Sender,
     Recipient,
+    RecipientCount,
     Instance,
     SaslUsername,
     CcertSubject,
@@ -25,7 +26,7 @@ pub enum Attribute {
 
 impl Attribute {
     /// All of them, with the names that Postfix gives them.
-    pub const ALL: [(Self, &'static str); 10] = [
+    pub const ALL: [(Self, &'static str); 11] = [
         (Self::Request, "request"),
         (Self::ProtocolState, "protocol_state"),
         (Self::ClientAddress, "client_address"),
@@ -33,6 +34,7 @@ impl Attribute {
         (Self::HeloName, "helo_name"),
         (Self::Sender, "sender"),
         (Self::Recipient, "recipient"),
+        (Self::RecipientCount, "recipient_count"),
         (Self::Instance, "instance"),
         (Self::SaslUsername, "sasl_username"),
         (Self::CcertSubject, "ccert_subject"),
@@ -101,6 +103,8 @@ pub struct Request {
     pub sender: ReversePath,
     /// The recipient in question, before any rewriting; at DATA only when there is just one.
     pub recipient: Option<Mailbox>,
+    /// How many recipients have been accepted; 0 before DATA, and where Postfix does not say.
+    pub recipient_count: u32,
     /// Names the transaction: the same for all its recipients, another for the next message. May be empty.
     pub instance: String,
     /// Whether the client has logged in (`sasl_username`) or shown a trusted certificate (`ccert_subject`).
@@ -123,6 +127,7 @@ impl Request {
             helo_name: get(Attribute::HeloName).to_owned(),
             sender: ReversePath::parse(get(Attribute::Sender)),
             recipient: (!recipient.is_empty()).then(|| Mailbox::parse(recipient)),
+            recipient_count: get(Attribute::RecipientCount).parse().unwrap_or_default(),
             instance: beginning(get(Attribute::Instance), MAX_INSTANCE).to_owned(),
             authenticated: !get(Attribute::SaslUsername).is_empty() || !get(Attribute::CcertSubject).is_empty(),
         })

@@ -1,7 +1,5 @@
 //! Names as the evaluation handles them: dots between labels, nothing escaped (RFC 7208 section 4.8).
 
-use std::borrow::Cow;
-
 /// A label holds at most this many octets, a name in this form this many (RFC 1035 section 2.3.4, RFC 7208 section
 /// 7.3).
 const LONGEST_LABEL: usize = 63;
@@ -19,14 +17,6 @@ pub(super) fn is_name(name: &str) -> bool {
 /// literal (RFC 5321 section 4.1.3), which would only be asked for in vain.
 pub(super) fn has_policy(domain: &str) -> bool {
     is_name(domain) && domain.contains('.') && !domain.starts_with('[')
-}
-
-/// U-labels as A-labels (RFC 7208 section 4.3, RFC 8616 section 4). A name that has none remains, and is refused later.
-pub(super) fn to_a_labels(name: &str) -> Cow<'_, str> {
-    if name.is_ascii() {
-        return Cow::Borrowed(name);
-    }
-    idna::domain_to_ascii(name).map_or(Cow::Borrowed(name), Cow::Owned)
 }
 
 /// Is `name` this domain, or below it?
@@ -114,11 +104,5 @@ mod tests {
         ] {
             assert_eq!(is_toplabel(label), expected, "{label}");
         }
-    }
-
-    #[test]
-    fn u_labels_become_a_labels() {
-        assert_eq!(to_a_labels("Bücher.example"), "xn--bcher-kva.example");
-        assert_eq!(to_a_labels("_spf.Example.org"), "_spf.Example.org");
     }
 }

@@ -2,9 +2,9 @@
 
 use std::net::IpAddr;
 
-use super::domain::to_a_labels;
 use super::result::Identity;
 use crate::clock::Timestamp;
+use crate::mail::to_a_labels;
 
 /// The arguments of check_host() (RFC 7208 section 4.1), as the mail server has them.
 #[derive(Debug, Clone, Copy)]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::Answer;
+use super::{Answer, Memory, TakenOver};
 use crate::clock::Timestamp;
 
 /// Who wrote, from which address, to whom: the key of greylisting (RFC 6647 section 2.3).
@@ -232,6 +232,15 @@ pub trait Greylist: Send + Sync {
     /// Stores a passed triplet, whether or not it was waiting.
     fn admit<'a>(&'a self, triplet: &'a Triplet, network: &'a str, now: Timestamp) -> Answer<'a, ()>;
 
+    /// Takes over what another program remembered, in one transaction: a few hundred at a time, or attempts have to wait.
+    /// Nothing that is known is lost by it, made older, or has to wait longer, and repeating it changes nothing.
+    fn take_over<'a>(
+        &'a self,
+        memories: Vec<Memory>,
+        retention: &'a Retention,
+        now: Timestamp,
+    ) -> Answer<'a, TakenOver>;
+
     /// Removes the triplets that are meant, and the clients' records where neither sender nor recipient nor state is given.
     fn forget<'a>(&'a self, selection: &'a Selection) -> Answer<'a, Forgotten>;
 
@@ -241,7 +250,7 @@ pub trait Greylist: Send + Sync {
     /// Counts.
     fn stats(&self, allow_client_after: u32) -> Answer<'_, GreylistStats>;
 
-    /// A number that grows whenever [`allow`](Self::allow), [`admit`](Self::admit) or [`forget`](Self::forget) changed
-    /// something, by whichever process: who remembers answers must then ask again.
+    /// A number that grows whenever [`allow`](Self::allow), [`admit`](Self::admit), [`take_over`](Self::take_over) or
+    /// [`forget`](Self::forget) changed something, by whichever process: who remembers answers must then ask again.
     fn revision(&self) -> Answer<'_, u64>;
 }

@@ -1,15 +1,18 @@
 //! What postward remembers, in the words of those who ask.
 //!
-//! Nothing above this module names an engine: checks and commands see [`Greylist`] and [`Entries`] only.
+//! Nothing above this module names an engine: checks and commands see [`Greylist`], [`Entries`] and [`Journal`] only.
 //! Every operation is atomic, takes the time it happens at, and is done when its future resolves with `Ok`:
 //! from then on it survives the death of the process. The same contract tests run through every engine
 //! (`tests/store`).
 
 mod greylist;
+mod journal;
 mod rehearsal;
 mod remembered;
 mod selection;
 pub mod sqlite;
+mod taken_over;
+mod vitals;
 
 use std::pin::Pin;
 
@@ -20,8 +23,14 @@ pub use self::greylist::{
     AddressSelection, Attempt, ClientRecord, ClientSelection, Forgotten, Greylist, GreylistStats, Purged, Retention,
     Selection, Sighting, Standing, Triplet, TripletRecord, TripletState, Used,
 };
+pub use self::journal::{
+    CameBack, Count, Journal, JournalClient, JournalRecord, JournalRetention, JournalSelection, JournalWalk, Tally,
+    Thread, Timing, TraceRecord, Verdict,
+};
 pub use self::rehearsal::Rehearsal;
 pub use self::remembered::Remembered;
+pub use self::taken_over::{Memory, TakenOver};
+pub use self::vitals::{StoreCondition, StoreSize, Vitals};
 use crate::clock::Timestamp;
 
 /// What an operation on a store resolves to.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    Answer, Attempt, ClientRecord, Forgotten, Greylist, GreylistStats, Purged, Retention, Selection, Sighting,
-    Standing, Triplet, TripletRecord, Used,
+    Answer, Attempt, ClientRecord, Forgotten, Greylist, GreylistStats, Memory, Purged, Retention, Selection, Sighting,
+    Standing, TakenOver, Triplet, TripletRecord, Used,
 };
 use crate::clock::Timestamp;
 
@@ -67,6 +67,10 @@ impl<G: Greylist + ?Sized> Greylist for Rehearsal<G> {
     }
 
     fn admit<'a>(&'a self, _: &'a Triplet, _: &'a str, _: Timestamp) -> Answer<'a, ()> {
+        nothing()
+    }
+
+    fn take_over<'a>(&'a self, _: Vec<Memory>, _: &'a Retention, _: Timestamp) -> Answer<'a, TakenOver> {
         nothing()
     }
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 use moka::sync::Cache;
 
 use super::{
-    Answer, Attempt, ClientRecord, Forgotten, Greylist, GreylistStats, Purged, Retention, Selection, Sighting,
-    Standing, Triplet, TripletRecord, Used,
+    Answer, Attempt, ClientRecord, Forgotten, Greylist, GreylistStats, Memory, Purged, Retention, Selection, Sighting,
+    Standing, TakenOver, Triplet, TripletRecord, Used,
 };
 use crate::clock::{Timestamp, elapsed};
 
@@ -220,6 +220,15 @@ impl<G: Greylist + ?Sized + 'static> Greylist for Remembered<G> {
 
     fn admit<'a>(&'a self, triplet: &'a Triplet, network: &'a str, now: Timestamp) -> Answer<'a, ()> {
         self.store.admit(triplet, network, now)
+    }
+
+    fn take_over<'a>(
+        &'a self,
+        memories: Vec<Memory>,
+        retention: &'a Retention,
+        now: Timestamp,
+    ) -> Answer<'a, TakenOver> {
+        self.store.take_over(memories, retention, now)
     }
 
     fn forget<'a>(&'a self, selection: &'a Selection) -> Answer<'a, Forgotten> {

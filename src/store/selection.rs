@@ -1,6 +1,9 @@
 //! Which records a command means: the same for every engine.
 
-use super::{AddressSelection, ClientRecord, ClientSelection, Selection, TripletRecord};
+use super::{
+    AddressSelection, ClientRecord, ClientSelection, JournalClient, JournalRecord, JournalSelection, Selection,
+    TripletRecord,
+};
 use crate::net::parse_network;
 
 impl Selection {
@@ -22,6 +25,36 @@ impl Selection {
     }
 }
 
+impl JournalSelection {
+    /// Whether the record is meant.
+    pub fn means(&self, record: &JournalRecord) -> bool {
+        let is_address = |wanted: &Option<AddressSelection>, address: &str, key: &str| {
+            wanted.as_ref().is_none_or(|wanted| wanted.means(key) || wanted.means(address))
+        };
+        self.since.is_none_or(|since| record.time >= since)
+            && self.until.is_none_or(|until| record.time < until)
+            && self.client.as_ref().is_none_or(|client| client.means(record))
+            && is_address(&self.sender, &record.sender, &record.sender_key)
+            && is_address(&self.recipient, &record.recipient, &record.recipient_key)
+            && self.domain.as_ref().is_none_or(|domain| {
+                is_in_domain(&record.sender, domain)
+                    || is_in_domain(&record.sender_key, domain)
+                    || is_in_domain(&record.recipient, domain)
+            })
+            && self.check.as_ref().is_none_or(|check| *check == record.check)
+            && self.reason.as_ref().is_none_or(|reason| *reason == record.reason)
+    }
+}
+
+impl JournalClient {
+    fn means(&self, record: &JournalRecord) -> bool {
+        match self {
+            Self::Network(network) => network.contains(&record.client),
+            Self::Name(name) => record.client_name.as_ref().is_some_and(|client| is_at_or_below(client, name)),
+        }
+    }
+}
+
 impl ClientSelection {
     fn means(&self, identity: &str) -> bool {
         match self {
@@ -37,9 +70,13 @@ impl AddressSelection {
     fn means(&self, key: &str) -> bool {
         match self {
             Self::Key(wanted) => wanted == key,
-            Self::Domain(wanted) => key.rsplit_once('@').is_some_and(|(_, domain)| is_at_or_below(domain, wanted)),
+            Self::Domain(wanted) => is_in_domain(key, wanted),
         }
     }
+}
+
+fn is_in_domain(address: &str, wanted: &str) -> bool {
+    address.rsplit_once('@').is_some_and(|(_, domain)| is_at_or_below(domain, wanted))
 }
 
 fn is_at_or_below(domain: &str, wanted: &str) -> bool {

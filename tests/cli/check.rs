@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::desk::{Desk, Said, ask, beside, fields, said};
 use crate::greylist::with_triplets;
 use crate::list::with_entries;
-use crate::support::{GREYLIST, NO_DNS, Postward, Transport};
+use crate::support::{GREYLIST, NO_DNS, Postward, Transport, eventually};
 
 const STRANGER: &str = "check client_address=192.0.2.1 sender=a@example.org recipient=b@example.net";
 
@@ -233,9 +233,14 @@ fn asking_changes_nothing() {
             assert!(beside(postward, &format!("check {request}")).code < 2);
         }
     };
+    eventually("the daemon has written down what it did", || {
+        let database = rusqlite::Connection::open(postward.database()).unwrap();
+        let sql = "SELECT (SELECT count(*) FROM journal), (SELECT sum(number) FROM tally)";
+        database.query_row(sql, (), |row| Ok((row.get(0)?, row.get(1)?))) == Ok((7, Some(7)))
+    });
     let before = content(&postward.database());
     ask_all(&postward);
-    assert_eq!(content(&postward.database()), before, "beside the daemon");
+    assert!(content(&postward.database()) == before, "beside the daemon");
     postward.stop();
     let (octets, before) = (fs::read(postward.database()).unwrap(), content(&postward.database()));
     postward.advance(std::time::Duration::from_secs(301)); // now the waiting ones would pass

@@ -35,7 +35,7 @@ fn what_is_in_force_can_be_read_again_from_elsewhere() {
 
 #[test]
 fn everything_in_force_is_shown() {
-    let desk = Desk::with_policy("chain: [access, helo, reverse_dns, dnsbl, spf, greylist: {delay: 1m}]");
+    let desk = Desk::with_policy("chain: [access, bounce, helo, reverse_dns, dnsbl, spf, greylist: {delay: 1m}]");
     let shown = desk.say("config show --format json").ok().json().remove(0);
     let example = fs::read_to_string(EXAMPLE).unwrap();
     let options = |text: &str| -> Vec<String> {
@@ -46,8 +46,8 @@ fn everything_in_force_is_shown() {
     for option in options(&example) {
         assert!(text.contains(&format!("\"{option}\":")), "{option} is not shown: {text}");
     }
-    assert_eq!(shown["chain"][5]["greylist"]["delay"], "1m");
-    assert_eq!(shown["chain"][5]["greylist"]["mode"], "enforce");
+    assert_eq!(shown["chain"][6]["greylist"]["delay"], "1m");
+    assert_eq!(shown["chain"][6]["greylist"]["mode"], "enforce");
 }
 
 #[test]

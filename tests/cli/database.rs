@@ -5,7 +5,7 @@ use std::fs;
 use crate::desk::{Desk, said};
 
 /// Every command that needs a database.
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 15] = [
     "list add allow --client 192.0.2.1",
     "list remove 1",
     "list show",
@@ -18,6 +18,9 @@ const COMMANDS: [&str; 12] = [
     "greylist forget --client 192.0.2.1",
     "greylist prune --lapsed",
     "check client_address=192.0.2.1 recipient=b@example.net",
+    "journal",
+    "journal show 1",
+    "report",
 ];
 
 /// Of these, the ones that begin with an empty one if there is none.

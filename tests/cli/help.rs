@@ -2,7 +2,7 @@
 
 use crate::desk::Desk;
 
-const COMMANDS: [&str; 20] = [
+const COMMANDS: [&str; 30] = [
     "",
     "serve",
     "config",
@@ -23,6 +23,16 @@ const COMMANDS: [&str; 20] = [
     "greylist allow",
     "greylist forget",
     "greylist prune",
+    "completions",
+    "man",
+    "journal",
+    "journal show",
+    "status",
+    "doctor",
+    "greylist import",
+    "import",
+    "import postgrey",
+    "report",
 ];
 
 #[test]
@@ -41,9 +51,18 @@ fn every_help_fits_on_a_terminal() {
 
 #[test]
 fn commands_that_need_more_than_their_name_have_an_example() {
-    for command in
-        ["", "check", "list add", "list remove", "list match", "list import", "greylist show", "greylist allow"]
-    {
+    for command in [
+        "",
+        "check",
+        "list add",
+        "list remove",
+        "list match",
+        "list import",
+        "greylist show",
+        "greylist allow",
+        "journal",
+        "report",
+    ] {
         let help = Desk::new().run(command.split_whitespace().chain(["--help"])).ok().out;
         assert!(help.contains("\n  postward "), "{command}:\n{help}");
     }
@@ -57,6 +76,9 @@ fn examples_in_the_help_work() {
     desk.write("entries.txt", "allow client=192.0.2.1\n");
     desk.write("drop.txt", "192.0.2.0/24 ; SBL1\n");
     desk.write("request.txt", "request=smtpd_access_policy\n\n");
+    desk.write("sqlgrey.db", "BEGIN TRANSACTION;\nCOMMIT;\n");
+    desk.write("states", "[white]\n1 = 1 1 1\n");
+    desk.write("triplets", "1 = 192.0.2.1\n");
     let helps = COMMANDS
         .map(|command| desk.run(command.split_whitespace().chain(["--help"])).out)
         .join("\n")

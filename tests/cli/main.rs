@@ -7,6 +7,7 @@ mod support;
 
 mod desk;
 
+mod batv;
 mod changing_entries;
 mod check;
 mod config;
@@ -16,6 +17,10 @@ mod evidence;
 mod greylist;
 mod help;
 mod importing;
+mod journal;
 mod list;
+mod manual;
+mod moving;
+mod report;
 mod sources;
 mod terminal;

@@ -9,6 +9,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
+use postward::batv::signing::{Secret, Tagging};
 use postward::chain::{Chain, Decision, Mode, Policy, World};
 use postward::checks::Parts;
 use postward::clock::{Clock as _, ManualClock, SystemClock, Timestamp, earlier};
@@ -59,9 +60,12 @@ struct Stage {
     begun: bool,
     transactions: u32,
     decision: Option<Decision>,
+    /// The address that was signed last: `{signed}`.
+    signed: String,
 }
 
 struct Postward {
+    tagging: Arc<Tagging>,
     chain: Chain,
     lists: Lists,
     greylist: Arc<Remembered<dyn Greylist>>,
@@ -80,7 +84,9 @@ impl Stage {
             begun: false,
             transactions: 0,
             decision: None,
+            signed: String::new(),
         };
+        Secret::generate(&stage.directory.path().join("batv.key")).unwrap();
         for (name, value) in [
             ("request", "smtpd_access_policy"),
             ("protocol_state", "RCPT"),
@@ -113,7 +119,7 @@ impl Stage {
             self.set("instance", &format!("4f1.{}.0", self.transactions));
         }
         self.begun = true;
-        self.set(name, value);
+        self.set(name, &value.replace("{signed}", &self.signed));
         Ok(())
     }
 
@@ -140,8 +146,11 @@ impl Stage {
         }
         decoder.input().push(b'\n');
         let request = decoder.next_request().unwrap().expect("a whole request");
-        let world =
-            World { lists: self.postward.lists.current().expect("the lists have been read"), now: self.clock.now() };
+        let world = World {
+            lists: self.postward.lists.current().expect("the lists have been read"),
+            now: self.clock.now(),
+            clock_is_sure: true,
+        };
         self.runtime.block_on(self.postward.chain.answer(&request, &world))
     }
 
@@ -167,7 +176,11 @@ impl Stage {
             ("back", period) => self.clock.set(earlier(self.clock.now(), duration(period)?)),
             ("purge", "") => self.runtime.block_on(self.postward.chain.maintain(self.clock.now())),
             ("restart", "") => self.restart(),
-            ("policy", text) => self.postward.follow(&policy(text)?),
+            ("policy", text) => self.postward.follow(&policy(self.directory.path(), text)?),
+            ("sign", sender) => {
+                let signed = self.postward.tagging.sign(sender, self.clock.now());
+                self.signed = signed.map_err(|why| why.to_string())?;
+            }
             ("list" | "greylist", _) => self.run(command)?,
             _ => return Err("nobody knows how to do that".to_owned()),
         }
@@ -214,18 +227,20 @@ impl Postward {
         let store = until(Duration::from_secs(10), || Sqlite::serve(database).ok());
         let store = Arc::new(store.expect("nobody else serves it"));
         let greylist: Arc<Remembered<dyn Greylist>> = Arc::new(Remembered::new(store.clone() as Arc<dyn Greylist>));
-        let chain = policy(GREYLIST).unwrap().chain(&parts(&greylist));
-        Self { chain, lists: Lists::new(), greylist, store }
+        let policy = policy(Path::new(""), GREYLIST).unwrap();
+        let chain = policy.chain(&parts(&policy, &greylist));
+        Self { chain, tagging: policy.tagging.clone(), lists: Lists::new(), greylist, store }
     }
 
     fn follow(&mut self, policy: &Policy) {
-        self.chain = policy.chain(&parts(&self.greylist));
+        self.chain = policy.chain(&parts(policy, &self.greylist));
+        self.tagging = policy.tagging.clone();
     }
 }
 
 /// Dialogues are about what is remembered: whatever asks the DNS finds nothing.
-fn parts(greylist: &Arc<Remembered<dyn Greylist>>) -> Parts {
-    Parts { greylist: greylist.clone(), dns: Arc::new(Zones::default()) }
+fn parts(policy: &Policy, greylist: &Arc<Remembered<dyn Greylist>>) -> Parts {
+    Parts { greylist: greylist.clone(), dns: Arc::new(Zones::default()), tagging: policy.tagging.clone() }
 }
 
 /// The administrator's commands live by the machine's clock; the seconds in answers are whole ones.
@@ -237,8 +252,8 @@ fn database_in(directory: &TempDir) -> PathBuf {
     directory.path().join("postward.db")
 }
 
-fn policy(text: &str) -> Result<Policy, String> {
-    let draft = Draft::parse("policy.yaml".as_ref(), text.to_owned()).map_err(|error| error.to_string())?;
+fn policy(directory: &Path, text: &str) -> Result<Policy, String> {
+    let draft = Draft::parse(&directory.join("policy.yaml"), text.to_owned()).map_err(|error| error.to_string())?;
     Policy::from_draft(draft).map_err(|error| error.to_string())
 }
 

@@ -6,16 +6,30 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod metrics;
 mod peer;
 mod reply;
 mod ways;
 
+mod activation;
 mod bad_input;
+mod bounces;
+mod clock;
+mod damage;
 mod descriptors;
 mod dialogues;
 mod dns;
+mod full_disk;
+mod http;
+mod journal;
+mod kills;
 mod life;
 mod log;
+mod maps;
+mod memory;
+mod reloads;
+mod soak;
 mod sockets;
 mod store_trouble;
 mod streams;
+mod supervisor;

@@ -64,6 +64,28 @@ impl Peer {
         }
     }
 
+    /// The next netstring, without its length and comma.
+    pub(crate) fn netstring(&mut self) -> String {
+        loop {
+            let text = String::from_utf8_lossy(&self.received);
+            if let Some((length, rest)) = text.split_once(':')
+                && let Some(content) = rest.get(..length.parse().expect("a length"))
+                && rest.as_bytes().get(content.len()) == Some(&b',')
+            {
+                let content = content.to_owned();
+                self.received.drain(..length.len() + content.len() + 2);
+                return content;
+            }
+            self.receive().expect("a reply");
+        }
+    }
+
+    /// Looks something up in a map.
+    pub(crate) fn look_up(&mut self, map: &str, key: &str) -> String {
+        self.send(netstring(&format!("{map} {key}")));
+        self.netstring()
+    }
+
     pub(crate) fn ask(&mut self, request: &Ask) -> String {
         self.send(request.encode());
         self.reply()
@@ -92,6 +114,11 @@ impl Peer {
             }
         }
     }
+}
+
+/// `LENGTH:OCTETS,`
+pub(crate) fn netstring(content: &str) -> String {
+    format!("{}:{content},", content.len())
 }
 
 fn open(endpoint: &Endpoint) -> io::Result<Box<dyn Stream>> {

@@ -4,15 +4,14 @@ use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
 use crate::peer::{Ask, NEW, Peer};
 use crate::support::{GREYLIST, Postward, Transport, eventually};
-use crate::ways::{logged, refused, through_shell};
+use crate::ways::{logged, refused};
 
 /// The user `nobody`, for whom permissions count.
 const NOBODY: u32 = 65534;
@@ -222,47 +221,6 @@ fn while_another_process_keeps_the_database_locked_answers_come_in_time() {
 
     lock.execute_batch("ROLLBACK").unwrap();
     strangers.until(NEW);
-}
-
-#[test]
-fn a_full_disk_costs_no_mail_and_is_noticed_when_it_is_not_full_any_more() {
-    let mut postward = Postward::install(Transport::Inet, GREYLIST);
-    fs::create_dir(postward.dir().join("small")).unwrap();
-    postward.move_database("small/postward.db");
-    assert!(may_mount(), "a small disk cannot be mounted here, which takes root");
-    let mount = "mount -t tmpfs -o size=2m none small && exec \"$@\"";
-    let mut daemon = Command::new("unshare");
-    let shell = through_shell(&postward, mount);
-    daemon.args(["--mount", "--propagation", "private"]).arg(shell.get_program()).args(shell.get_args());
-    daemon.current_dir(postward.dir());
-    postward.serve_by(daemon);
-    let mut peer = Peer::connect(postward.endpoint());
-    assert_eq!(peer.ask(&Ask::new()), NEW);
-
-    let small = PathBuf::from(format!("/proc/{}/root{}", postward.id(), postward.dir().join("small").display()));
-    fill(&small.join("filler"));
-    let mut strangers = strangers(&mut peer);
-    strangers.until("DUNNO");
-    loud(&postward, "full");
-    assert_eq!(strangers.ask(), "DUNNO");
-    assert!(logged(&postward, " ERROR ").len() < 5, "it is not told all the time: {}", postward.log());
-
-    fs::remove_file(small.join("filler")).unwrap();
-    strangers.until(NEW);
-    assert!(peer.ask(&Ask::new()).starts_with("DEFER_IF_PERMIT"), "nothing was lost");
-    assert_eq!(kept_aside(&postward).len(), 0, "a full disk is no damage");
-}
-
-fn may_mount() -> bool {
-    let tried = Command::new("unshare").args(["--mount", "mount", "-t", "tmpfs", "none", "/mnt"]).output();
-    tried.is_ok_and(|output| output.status.success())
-}
-
-fn fill(path: &Path) {
-    let mut file = fs::File::create(path).unwrap();
-    for size in [4096, 1] {
-        while file.write_all(&vec![b'x'; size]).is_ok() {}
-    }
 }
 
 #[test]

@@ -55,7 +55,8 @@ async fn chain() -> (Chain, Arc<Changing>) {
     let draft = Draft::parse("policy.yaml".as_ref(), POLICY.to_owned()).unwrap();
     let dns = Arc::new(Changing { zones: ZONES.parse().unwrap(), lists_everything: AtomicBool::new(false) });
     let greylist = Arc::new(Rehearsal::<dyn Greylist>::without_memory());
-    let chain = Policy::from_draft(draft).unwrap().chain(&Parts { greylist, dns: dns.clone() });
+    let policy = Policy::from_draft(draft).unwrap();
+    let chain = policy.chain(&Parts { greylist, dns: dns.clone(), tagging: policy.tagging.clone() });
     chain.ready().await;
     (chain, dns)
 }
@@ -70,7 +71,7 @@ async fn ask(chain: &Chain, client: [u8; 4]) -> Decision {
     ] {
         attributes.set_first(attribute, value.to_owned().into());
     }
-    let world = World { lists: Arc::default(), now: Timestamp::UNIX_EPOCH };
+    let world = World { lists: Arc::default(), now: Timestamp::UNIX_EPOCH, clock_is_sure: true };
     chain.decide(&Request::from_attributes(attributes).unwrap(), &world).await
 }
 

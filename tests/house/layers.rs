@@ -24,11 +24,16 @@ const LAYERS: &[(&str, May)] = &[
     ("protocol", Name(&["clock", "mail", "net", "text"])),
     ("store", Name(&["clock", "mail", "net", "text"])),
     ("journal", Name(&["clock", "mail", "net", "text", "store"])),
+    ("maillog", Name(&["clock", "mail", "net", "text", "batv"])),
     ("lists", Name(&["clock", "mail", "net", "text", "store", "batv"])),
-    ("config", Name(&["clock", "mail", "net", "text", "protocol", "lists"])),
+    ("config", Name(&["clock", "mail", "net", "text", "protocol", "batv", "lists"])),
     ("spf", Name(&["clock", "mail", "net", "text", "dns"])),
     ("checks", NameAllBefore),
+    ("moving", NameAllBefore),
     ("chain", NameAllBefore),
+    ("metrics", Name(&["checks", "chain", "protocol"])),
+    ("http", NameAllBefore),
+    ("doctor", NameAllBefore),
     ("daemon", NameAllBefore),
     ("cli", NameAllBefore),
 ];
@@ -39,8 +44,9 @@ const MAIN: &[&str] = &["cli"];
 /// Names that tell which engine the store has.
 const ENGINES: [&str; 1] = ["sqlite"];
 
-/// Rooms that know the engine: its own, and those in which it is opened.
-const KNOW_THE_ENGINE: [&str; 3] = ["store", "daemon", "cli"];
+/// Rooms that know the engine: its own, those in which it is opened, and the one that reads files of programs which have the
+/// same one.
+const KNOW_THE_ENGINE: [&str; 4] = ["store", "daemon", "cli", "moving"];
 
 /// Imports that go upward or sideways, and rooms without a row.
 pub(crate) fn complaints(files: &[File]) -> Vec<String> {

@@ -68,11 +68,16 @@ impl Session {
 
     /// Sends a message with this subject; returns the reply to it.
     pub(crate) fn data(&mut self, subject: &str) -> String {
+        self.text(&format!("From: sender@example.org\r\nSubject: {subject}\r\n\r\nHello."))
+    }
+
+    /// Sends the text of a message; returns the reply to it.
+    pub(crate) fn text(&mut self, text: &str) -> String {
         let reply = self.command("DATA");
         if !reply.starts_with("354 ") {
             return reply;
         }
-        self.command(&format!("From: sender@example.org\r\nSubject: {subject}\r\n\r\nHello.\r\n."))
+        self.command(&format!("{text}\r\n."))
     }
 
     /// Sends one line (or the text of a message) and returns the reply.

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use postward::clock::Timestamp;
 use postward::store::sqlite::Sqlite;
 use postward::store::{
-    Answer, Attempt, ClientRecord, Forgotten, Greylist, GreylistStats, Purged, Rehearsal, Remembered, Retention,
-    Selection, Sighting, Standing, StoreError, Triplet, TripletRecord, Used,
+    Answer, Attempt, ClientRecord, Forgotten, Greylist, GreylistStats, Memory, Purged, Rehearsal, Remembered,
+    Retention, Selection, Sighting, Standing, StoreError, TakenOver, Triplet, TripletRecord, Used,
 };
 
 use crate::support::*;
@@ -83,6 +83,10 @@ impl Greylist for Counted {
     fn admit<'a>(&'a self, triplet: &'a Triplet, network: &'a str, now: Timestamp) -> Answer<'a, ()> {
         self.store.admit(triplet, network, now)
     }
+    fn take_over<'a>(&'a self, m: Vec<Memory>, r: &'a Retention, now: Timestamp) -> Answer<'a, TakenOver> {
+        self.store.take_over(m, r, now)
+    }
+
     fn forget<'a>(&'a self, selection: &'a Selection) -> Answer<'a, Forgotten> {
         self.store.forget(selection)
     }

@@ -7,7 +7,8 @@ use std::time::Duration;
 use postward::clock::{Timestamp, later};
 use postward::store::sqlite::Sqlite;
 use postward::store::{
-    AddressSelection, Attempt, ClientSelection, Entries, Greylist, Remembered, Retention, Selection, Sighting, Triplet,
+    AddressSelection, Attempt, ClientSelection, Entries, Greylist, Journal, Remembered, Retention, Selection, Sighting,
+    Triplet,
 };
 use tempfile::TempDir;
 
@@ -25,6 +26,12 @@ pub(crate) trait GreylistEngine {
 pub(crate) trait EntriesEngine {
     fn fresh() -> Self;
     fn entries(&self) -> &dyn Entries;
+}
+
+/// A fresh engine with a journal.
+pub(crate) trait JournalEngine {
+    fn fresh() -> Self;
+    fn journal(&self) -> &dyn Journal;
 }
 
 /// SQLite in a directory that goes away with it.
@@ -54,6 +61,15 @@ impl EntriesEngine for TempSqlite {
         Self::open()
     }
     fn entries(&self) -> &dyn Entries {
+        &self.store
+    }
+}
+
+impl JournalEngine for TempSqlite {
+    fn fresh() -> Self {
+        Self::open()
+    }
+    fn journal(&self) -> &dyn Journal {
         &self.store
     }
 }

@@ -35,6 +35,13 @@ impl FakeClock {
         self.turn(-seconds(by));
     }
 
+    /// Turns the clock to this second since 1970; it goes on from there.
+    pub(crate) fn set(&self, second: i64) {
+        let real = std::time::UNIX_EPOCH.elapsed().expect("after 1970");
+        let offset = *self.offset.lock().unwrap();
+        self.turn(second - seconds(real) - offset);
+    }
+
     /// Lets `command` live by this clock.
     pub(crate) fn rule(&self, command: &mut Command) {
         command

@@ -1,6 +1,7 @@
 //! The real daemon with its own policy file, database, socket and clock.
 
 use std::fs::{self, File, OpenOptions};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Output, Stdio};
@@ -74,9 +75,35 @@ impl Postward {
     }
 
     /// Starts the daemon by a command that becomes it, and waits until it listens.
-    pub(crate) fn serve_by(&mut self, mut command: Command) {
+    pub(crate) fn serve_by(&mut self, command: Command) {
+        self.launch(command, Stdio::null());
+    }
+
+    /// Starts the daemon with a socket that listens already, named as systemd names it, and waits until it serves it.
+    pub(crate) fn serve_on(&mut self, socket: OwnedFd, name: &str) {
+        self.launch(self.activated(name), socket.into());
+    }
+
+    /// A command that becomes the daemon and gives it its standard input as systemd gives sockets (`sd_listen_fds(3)`).
+    pub(crate) fn activated(&self, name: &str) -> Command {
+        self.through_shell(&format!(
+            "exec 3<&0 </dev/null; export LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES={name}; exec \"$@\""
+        ))
+    }
+
+    /// Runs a shell script that has to end with `exec "$@"`, by which it becomes the daemon.
+    pub(crate) fn through_shell(&self, script: &str) -> Command {
+        let daemon = self.command(["serve"]);
+        let mut shell = Command::new("sh");
+        shell.args(["-c", script, "sh"]).arg(daemon.get_program()).args(daemon.get_args());
+        let environment = daemon.get_envs().filter_map(|(name, value)| Some((name, value?)));
+        shell.current_dir(self.dir()).env_clear().envs(environment);
+        shell
+    }
+
+    fn launch(&mut self, mut command: Command, stdin: Stdio) {
         assert!(self.daemon.is_none(), "postward runs already");
-        let mut daemon = Tied::spawn(command.stdout(self.log_sink()).stderr(self.log_sink()));
+        let mut daemon = Tied::spawn_given(command.stdout(self.log_sink()).stderr(self.log_sink()), stdin);
         let listens = until(PATIENCE, || match daemon.ended() {
             Some(status) => panic!("postward ended before it listened ({status}); its log:\n{}", self.log()),
             None => self.endpoint.serves().then_some(()),

@@ -21,8 +21,13 @@ pub(crate) struct Tied {
 impl Tied {
     /// Starts `command` without standard input.
     pub(crate) fn spawn(command: &mut Command) -> Self {
+        Self::spawn_given(command, Stdio::null())
+    }
+
+    /// Starts `command` with this for its standard input.
+    pub(crate) fn spawn_given(command: &mut Command, stdin: Stdio) -> Self {
         let child = command
-            .stdin(Stdio::null())
+            .stdin(stdin)
             .spawn()
             .unwrap_or_else(|error| panic!("cannot start {}: {error}", command.get_program().display()));
         let guard = Command::new("sh")

@@ -1,18 +1,15 @@
 //! `postward list add`
 
 use std::process::ExitCode;
-use std::str::FromStr;
 use std::sync::Arc;
 
 use clap::Args;
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
 
 use super::verify_checks;
 use crate::cli::Failure;
 use crate::cli::output::line;
-use crate::clock::{Clock as _, SystemClock, Timestamp, later};
-use crate::config::Period;
+use crate::cli::when::When;
+use crate::clock::{Clock as _, SystemClock};
 use crate::lists::Entry;
 use crate::store::{Added, Entries, EntryRecord};
 
@@ -50,7 +47,7 @@ pub(in crate::cli) struct AddArgs {
     recipient: Option<String>,
     /// When the entry ends: after a period such as 30d, or at a time such as 2027-01-31T12:00:00Z or 2027-01-31 (UTC)
     #[arg(long, value_name = "WHEN")]
-    expires: Option<Expiry>,
+    expires: Option<When>,
     /// What the sender is told when refused or deferred
     #[arg(long, value_name = "TEXT")]
     text: Option<String>,
@@ -60,27 +57,6 @@ pub(in crate::cli) struct AddArgs {
     /// Change the entry with the same patterns, if there is one
     #[arg(long)]
     replace: bool,
-}
-
-/// When an entry ends.
-#[derive(Debug, Clone, Copy)]
-enum Expiry {
-    After(Period),
-    At(Timestamp),
-}
-
-impl FromStr for Expiry {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let day = || text.parse::<Date>().ok()?.to_zoned(TimeZone::UTC).ok().map(|midnight| midnight.timestamp());
-        match (text.parse(), text.parse().ok().or_else(day)) {
-            (Ok(period), _) => Ok(Self::After(period)),
-            (_, Some(time)) => Ok(Self::At(time)),
-            _ => Err("write a period such as 30d, a day such as 2027-01-31, or a time such as 2027-01-31T12:00:00Z"
-                .to_owned()),
-        }
-    }
 }
 
 impl AddArgs {
@@ -110,7 +86,7 @@ impl AddArgs {
             action: self.action.clone(),
             text: self.text.clone(),
             comment: self.comment.clone(),
-            expires: self.expires.map(|expiry| expiry.time(now)),
+            expires: self.expires.map(|expiry| expiry.after(now)),
             ..EntryRecord::default()
         };
         let entry = Entry::try_from(record).map_err(Failure::usage)?;
@@ -118,16 +94,6 @@ impl AddArgs {
         match entry.expires {
             Some(end) if end <= now => Err(Failure::usage(format!("--expires: {end} is over already"))),
             _ => Ok(entry),
-        }
-    }
-}
-
-impl Expiry {
-    fn time(self, now: Timestamp) -> Timestamp {
-        match self {
-            // The table keeps whole seconds, and nobody means more.
-            Self::After(period) => Timestamp::from_second(later(now, period.0).as_second()).unwrap_or(Timestamp::MAX),
-            Self::At(time) => time,
         }
     }
 }

@@ -20,6 +20,7 @@ Formats:
   postgrey-clients     postgrey's whitelist_clients
   postgrey-recipients  postgrey's whitelist_recipients
   sqlgrey-clients      sqlgrey's clients_ip_whitelist, clients_fqdn_whitelist
+  greylistd-clients    greylistd's whitelist-hosts
 
 A file with a bad line is not imported at all. A file that changes by itself is better named as a source in the \
 policy file, see `lists` in policy.example.yaml.

@@ -96,7 +96,7 @@ struct Shown {
 
 impl ListCommand {
     pub(super) async fn run(self, common: &Common) -> Result<ExitCode, Failure> {
-        let policy = common.policy()?;
+        let policy = common.policy_without_keys()?;
         match self {
             Self::Add(args) => args.run(|| common.open_or_create(&policy)).await,
             Self::Remove { ids } => remove(ids, common.open(&policy)?.as_ref()).await,

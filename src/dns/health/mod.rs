@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use tracing::{info, warn};
 
 pub use self::probe::{Keeps, Outcome, SelfTest, Subject, probe};
-pub use self::standing::{Health, Standing};
+pub use self::standing::{Health, Heard, Standing};
 use super::Dns;
 use super::query::Zone;
 

@@ -59,12 +59,29 @@ struct State {
     errors: u32,
     /// Who was listed since the last probe; no more than are suspicious.
     listed: HashSet<IpNet>,
+    heard: Heard,
+}
+
+/// What a list has said since it is watched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Heard {
+    /// Lookups that found something listed.
+    pub listed: u64,
+    /// Lookups that did not.
+    pub not_listed: u64,
+    /// Lookups without a usable answer.
+    pub errors: u64,
 }
 
 impl Health {
     /// How the list stands.
     pub fn standing(&self) -> Standing {
         self.state().standing.clone()
+    }
+
+    /// What the list has said so far.
+    pub fn heard(&self) -> Heard {
+        self.state().heard
     }
 
     /// May its answers count? If not, it need not be asked either.
@@ -108,9 +125,20 @@ impl Health {
     }
 }
 
+impl Heard {
+    fn add(&mut self, answer: Result<&Verdict, &DnsError>) {
+        *match answer {
+            Ok(Verdict::Listed(_)) => &mut self.listed,
+            Ok(Verdict::NotListed) => &mut self.not_listed,
+            Ok(Verdict::Hijacked(_) | Verdict::Refused(_)) | Err(_) => &mut self.errors,
+        } += 1;
+    }
+}
+
 impl State {
     /// Tells whether it is suspicious.
     fn hear(&mut self, client: IpAddr, answer: Result<&Verdict, &DnsError>) -> bool {
+        self.heard.add(answer);
         match answer {
             Ok(Verdict::Listed(_)) => {
                 self.errors = 0;

@@ -70,6 +70,12 @@ impl<U: Upstream> Lookups<U> {
         })
     }
 
+    /// Gives up the memory of what holds no more.
+    pub(super) fn forget_lapsed(&self) {
+        self.memory.forget_lapsed();
+        self.under_way().shrink_to_fit();
+    }
+
     /// Answers from memory, or with those who asked the same before, or asks.
     pub(super) async fn look_up(self: &Arc<Self>, question: Question) -> Outcome {
         if let Some(outcome) = self.memory.recall(&question) {

@@ -51,6 +51,11 @@ impl Memory {
         (Instant::now() < remembered.until).then_some(remembered.outcome)
     }
 
+    /// The cache does so by itself only while it is asked.
+    pub(super) fn forget_lapsed(&self) {
+        self.0.run_pending_tasks();
+    }
+
     /// Keeps `outcome`, an answer at most for its `ttl`.
     pub(super) fn keep(&self, question: Question, outcome: Outcome, ttl: Duration) {
         let period = match &outcome {

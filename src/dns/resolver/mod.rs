@@ -68,6 +68,10 @@ impl Resolver {
 }
 
 impl Dns for Resolver {
+    fn forget_lapsed(&self) {
+        self.0.forget_lapsed();
+    }
+
     fn a<'a>(&'a self, name: &'a str) -> Records<'a, Ipv4Addr> {
         Box::pin(self.records(Question::about(name, RecordType::A), |record| match record {
             RData::A(address) => Some(address.0),

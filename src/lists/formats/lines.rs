@@ -6,25 +6,25 @@ use std::io::{self, BufRead, Read as _};
 const LONGEST: u64 = 64 * 1024;
 
 /// Takes a file apart: bounded lines of UTF-8, whatever the line ends, with or without byte order mark.
-pub(super) struct Lines<R> {
+pub(crate) struct Lines<R> {
     input: R,
     number: u64,
     octets: Vec<u8>,
 }
 
 /// A line without its end, or what is wrong with it.
-pub(super) struct Line {
-    pub(super) number: u64,
-    pub(super) text: Result<String, String>,
+pub(crate) struct Line {
+    pub(crate) number: u64,
+    pub(crate) text: Result<String, String>,
 }
 
 impl<R: BufRead> Lines<R> {
-    pub(super) fn new(input: R) -> Self {
+    pub(crate) fn new(input: R) -> Self {
         Self { input, number: 0, octets: Vec::new() }
     }
 
     /// The next line; `None` at the end.
-    pub(super) fn next_line(&mut self) -> io::Result<Option<Line>> {
+    pub(crate) fn next_line(&mut self) -> io::Result<Option<Line>> {
         self.octets.clear();
         let length = (&mut self.input).take(LONGEST + 1).read_until(b'\n', &mut self.octets)?;
         if length == 0 {

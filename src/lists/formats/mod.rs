@@ -16,7 +16,7 @@ use serde::{Serialize, Serializer};
 use thiserror::Error;
 
 pub use self::entries::entry_line;
-use self::lines::Lines;
+pub(crate) use self::lines::Lines;
 use self::once::Once;
 use super::action::did_you_mean;
 use super::{Entry, EntryAction};
@@ -36,6 +36,8 @@ pub enum Format {
     PostgreyRecipients,
     /// sqlgrey's `clients_ip_whitelist` and `clients_fqdn_whitelist`.
     SqlgreyClients,
+    /// greylistd's `whitelist-hosts`: a host list of Exim.
+    GreylistdClients,
 }
 
 /// Why a text names no format.
@@ -132,7 +134,7 @@ pub fn read(
         return Err(ReadError::BadLines(bad));
     }
     let mut import = once.finish();
-    import.notes.extend(widened_note(plain_hosts));
+    import.notes.extend(widened_note(plain_hosts, format));
     Ok(import)
 }
 
@@ -145,7 +147,17 @@ struct Parsed {
 
 impl Format {
     /// All names.
-    pub const NAMES: [&str; 5] = ["entries", "cidr", "postgrey-clients", "postgrey-recipients", "sqlgrey-clients"];
+    pub const NAMES: [&str; 6] =
+        ["entries", "cidr", "postgrey-clients", "postgrey-recipients", "sqlgrey-clients", "greylistd-clients"];
+
+    const ALL: [Self; 6] = [
+        Self::Entries,
+        Self::Cidr,
+        Self::PostgreyClients,
+        Self::PostgreyRecipients,
+        Self::SqlgreyClients,
+        Self::GreylistdClients,
+    ];
 
     /// The name, as in the policy file and on the command line.
     pub fn name(self) -> &'static str {
@@ -155,6 +167,7 @@ impl Format {
             Self::PostgreyClients => "postgrey-clients",
             Self::PostgreyRecipients => "postgrey-recipients",
             Self::SqlgreyClients => "sqlgrey-clients",
+            Self::GreylistdClients => "greylistd-clients",
         }
     }
 
@@ -175,6 +188,7 @@ impl Format {
             Self::PostgreyClients => plain::postgrey_client(line, action)?,
             Self::PostgreyRecipients => plain::postgrey_recipient(line, action)?,
             Self::SqlgreyClients => plain::sqlgrey_client(line, action)?,
+            Self::GreylistdClients => plain::greylistd_client(line, action)?,
         };
         parsed.map(canonical).transpose()
     }
@@ -184,8 +198,7 @@ impl FromStr for Format {
     type Err = UnknownFormat;
 
     fn from_str(text: &str) -> Result<Self, UnknownFormat> {
-        let all = [Self::Entries, Self::Cidr, Self::PostgreyClients, Self::PostgreyRecipients, Self::SqlgreyClients];
-        all.into_iter().find(|format| format.name() == text).ok_or_else(|| UnknownFormat {
+        Self::ALL.into_iter().find(|format| format.name() == text).ok_or_else(|| UnknownFormat {
             given: printable(text, 100).into_owned(),
             nearest: closest(text, Self::NAMES),
         })
@@ -237,9 +250,10 @@ fn canonical(parsed: Parsed) -> Result<Parsed, String> {
     Ok(Parsed { row: entry.into(), ..parsed })
 }
 
-fn widened_note(hosts: u64) -> Option<Note> {
+fn widened_note(hosts: u64, format: Format) -> Option<Note> {
     let hosts = (hosts > 0).then(|| count(hosts, "plain host name is", "plain host names are"))?;
-    let text = format!("{hosts} taken as the name and all below it; sqlgrey takes it as the name alone");
+    let program = if format == Format::GreylistdClients { "Exim" } else { "sqlgrey" };
+    let text = format!("{hosts} taken as the name and all below it; {program} takes it as the name alone");
     Some(Note { line: None, text })
 }
 

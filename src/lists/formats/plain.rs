@@ -58,6 +58,22 @@ pub(super) fn sqlgrey_client(line: &str, action: &EntryAction) -> Result<Option<
     Ok(Some(Parsed { widened: is_host && !pattern.starts_with('.'), ..parsed }))
 }
 
+/// A host list of Exim (chapter "Domain, host, and address lists" of its specification), as far as it names hosts: an address, a
+/// network, `host.example.org` (that name alone), `*.example.org`, `^regex`.
+pub(super) fn greylistd_client(line: &str, action: &EntryAction) -> Result<Option<Parsed>, String> {
+    let (pattern, comment) = split(line, &['#']);
+    if pattern.starts_with('!') {
+        return Err(format!("`{}` is an exception, and entries only add up", printable(pattern, 100)));
+    }
+    if let Some(regex) = pattern.strip_prefix('^') {
+        return Ok(Some(client(format!("/^{regex}/"), comment, action)));
+    }
+    if pattern.starts_with('+') || pattern.contains([';', '$', '@']) {
+        return Err(format!("`{}` is for Exim to look up: write out whom it means", printable(pattern, 100)));
+    }
+    sqlgrey_client(line, action)
+}
+
 /// The pattern, and the comment if it says something.
 fn split<'a>(line: &'a str, markers: &[char]) -> (&'a str, Option<&'a str>) {
     let (pattern, comment) = line.split_once(markers).unwrap_or((line, ""));

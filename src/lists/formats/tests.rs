@@ -107,6 +107,40 @@ unitymail.example.net # newsletter
 }
 
 #[test]
+fn greylistd_hosts_as_debian_ships_them() {
+    let text = "\
+# ****** a comment
+127.0.0.1               # Of course we don't want to delay ourselves
+192.0.2.0/24            # a pool
+2001:db8::/32
+*.example.com
+mail.example.net
+^smtp\\d+\\.example\\.org$
+";
+    let import = import(text, Format::GreylistdClients, None);
+    let expected = [
+        "127.0.0.1",
+        "192.0.2.0/24",
+        "2001:db8::/32",
+        ".example.com",
+        "mail.example.net",
+        r"/^smtp\d+\.example\.org$/",
+    ];
+    assert_eq!(clients(&import), expected);
+    assert!(import.notes[0].text.ends_with("Exim takes it as the name alone"), "{:?}", import.notes);
+    for (line, why) in [
+        ("!192.0.2.1", "is an exception"),
+        ("+relay_from_hosts", "is for Exim to look up"),
+        ("net-lsearch;/etc/hosts.list", "is for Exim to look up"),
+        ("@[]", "is for Exim to look up"),
+    ] {
+        let error = read(line.as_bytes(), Format::GreylistdClients, None, None).unwrap_err();
+        let ReadError::BadLines(lines) = error else { panic!("{error}") };
+        assert!(lines.first[0].1.contains(why), "{lines:?}");
+    }
+}
+
+#[test]
 fn networks_with_both_kinds_of_comment() {
     let text =
         "; DROP list\n; Expires: never\n192.0.2.0/24 ; SBL1\n198.51.100.7\n2001:db8::/32;SBL2\n\n203.0.113.0/24 # x\n";

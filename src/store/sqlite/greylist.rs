@@ -3,11 +3,11 @@
 use rusqlite::{Connection, params};
 
 use super::time::{HOUR, moment, seconds};
-use super::{Sqlite, attempt, sweep, walk};
+use super::{Sqlite, attempt, sweep, take_over, walk};
 use crate::clock::Timestamp;
 use crate::store::{
-    Answer, Attempt, ClientRecord, Forgotten, Greylist, GreylistStats, Purged, Retention, Selection, Sighting, Triplet,
-    TripletRecord, Used,
+    Answer, Attempt, ClientRecord, Forgotten, Greylist, GreylistStats, Memory, Purged, Retention, Selection, Sighting,
+    TakenOver, Triplet, TripletRecord, Used,
 };
 
 impl Greylist for Sqlite {
@@ -57,6 +57,16 @@ impl Greylist for Sqlite {
     fn admit<'a>(&'a self, triplet: &'a Triplet, network: &'a str, now: Timestamp) -> Answer<'a, ()> {
         let (triplet, network) = (triplet.clone(), network.to_owned());
         self.write(move |connection| admit(connection, &triplet, &network, seconds(now)))
+    }
+
+    fn take_over<'a>(
+        &'a self,
+        memories: Vec<Memory>,
+        retention: &'a Retention,
+        now: Timestamp,
+    ) -> Answer<'a, TakenOver> {
+        let retention = *retention;
+        self.write(move |connection| take_over::take_over(connection, &memories, &retention, now))
     }
 
     fn forget<'a>(&'a self, selection: &'a Selection) -> Answer<'a, Forgotten> {

@@ -5,7 +5,11 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::trouble::Trouble;
 
 /// Every step of the schema, in order; `PRAGMA user_version` says how many were taken.
-const MIGRATIONS: &[&str] = &[include_str!("../../../migrations/0001_greylist_and_lists.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../../../migrations/0001_greylist_and_lists.sql"),
+    include_str!("../../../migrations/0002_journal.sql"),
+    include_str!("../../../migrations/0003_waiting_without_a_trigger.sql"),
+];
 
 /// `PRAGMA application_id`: "pstw". It tells our databases from those of others (file(1) shows it).
 const APPLICATION_ID: i64 = 0x7073_7477;

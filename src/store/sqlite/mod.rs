@@ -7,8 +7,10 @@
 //! | `keeper` `lock` `aside` `complaint` `trouble` | what happens when the file is away, locked, full, damaged |
 //! | `readers` `shared` | reading beside the writer |
 //! | `attempt` `room` | the hot path: what an attempt finds and leaves |
-//! | `greylist` `walk` `sweep` | all else about the greylist; long work in small steps |
+//! | `greylist` `walk` `sweep` `take_over` | all else about the greylist; long work in small steps |
 //! | `entries` `plan` | the access lists |
+//! | `journal` `recall` `tally` | what was decided: written, read, counted |
+//! | `vitals` | how the database is |
 
 mod aside;
 mod attempt;
@@ -16,17 +18,22 @@ mod batch;
 mod complaint;
 mod entries;
 mod greylist;
+mod journal;
 mod keeper;
 mod lock;
 mod migrate;
 mod open;
 mod plan;
 mod readers;
+mod recall;
 mod room;
 mod shared;
 mod sweep;
+mod take_over;
+mod tally;
 mod time;
 mod trouble;
+mod vitals;
 mod walk;
 mod writer;
 
@@ -85,6 +92,16 @@ impl Sqlite {
         let shared = Arc::new(Shared::new(path.to_owned()));
         let readers = Readers::alone(Arc::clone(&shared)).map_err(|trouble| trouble.about(path))?;
         Ok(Self { shared, readers: Arc::new(readers), writer: None })
+    }
+
+    /// The same database, only to look at what the rest of this process makes of it.
+    pub fn to_look_at(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared), readers: Arc::clone(&self.readers), writer: None }
+    }
+
+    /// Whether anything can ever be written again. A database that is away may come back; a writer that died of a bug does not.
+    pub fn is_alive(&self) -> bool {
+        self.writer.as_ref().is_some_and(Writer::is_alive)
     }
 
     /// Finishes what is queued, checkpoints and closes the database.

@@ -17,8 +17,9 @@ pub(super) fn make(connection: &Connection, network: &str, retention: &Retention
     }
     let excess = self::excess(waiting_in_all(connection)?, retention.waiting);
     for _ in 0..excess {
-        match most_crowded(connection)? {
-            Some(network) => evict_from_network(connection, &network, 1)?,
+        let crowded = most_crowded(connection)?;
+        match crowded.map_or_else(|| most_crowded_neighbour(connection, network), |crowded| Ok(Some(crowded)))? {
+            Some(crowded) => evict_from_network(connection, &crowded, 1)?,
             None => evict_oldest(connection)?,
         }
     }
@@ -30,6 +31,12 @@ pub(super) fn count(connection: &Connection, network: &str) -> rusqlite::Result<
     let sql = "INSERT INTO network VALUES (?1, 1) ON CONFLICT (network) DO UPDATE SET waiting = waiting + 1";
     execute(connection, sql, [network])?;
     execute(connection, "UPDATE counter SET value = value + 1 WHERE name = 'waiting'", ())
+}
+
+/// Whether another triplet of `network` can wait without any having to give way.
+pub(super) fn is_left(connection: &Connection, network: &str, retention: &Retention) -> rusqlite::Result<bool> {
+    Ok(waiting_in(connection, network)? < retention.waiting_per_network
+        && waiting_in_all(connection)? < retention.waiting)
 }
 
 fn excess(waiting: u64, limit: u64) -> u64 {
@@ -45,13 +52,24 @@ fn waiting_in_all(connection: &Connection) -> rusqlite::Result<u64> {
     connection.prepare_cached("SELECT value FROM counter WHERE name = 'waiting'")?.query_row((), |row| row.get(0))
 }
 
-/// The network with most waiting; `None` when all have so few that none is to blame. The number is that of the partial
-/// index.
+/// The network with most waiting; `None` when all have few. The number is that of the partial index.
 fn most_crowded(connection: &Connection) -> rusqlite::Result<Option<String>> {
     connection
         .prepare_cached("SELECT network FROM network WHERE waiting > 10 ORDER BY waiting DESC LIMIT 1")?
         .query_row((), |row| row.get(0))
         .optional()
+}
+
+/// How many networks are looked at when all have few waiting.
+const NEIGHBOURS: u64 = 200;
+
+/// In a flood from everywhere all networks come to have equally few waiting. Somebody who tries for the first time has one, and is older
+/// than most of the flood. He is spared as long as some network near the newcomer's, in the order of their names, has more. To find the
+/// one with most of all would take an index that costs more than all the rest.
+fn most_crowded_neighbour(connection: &Connection, newcomer: &str) -> rusqlite::Result<Option<String>> {
+    let sql = "SELECT network FROM (SELECT network, waiting FROM network WHERE network >= ?1 ORDER BY network LIMIT ?2)
+               WHERE waiting > 1 ORDER BY waiting DESC LIMIT 1";
+    connection.prepare_cached(sql)?.query_row(params![newcomer, NEIGHBOURS], |row| row.get(0)).optional()
 }
 
 fn evict_from_network(connection: &Connection, network: &str, count: u64) -> rusqlite::Result<()> {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock};
 
+use super::vitals::Work;
 use crate::store::StoreError;
 
 /// The state of one opened database.
@@ -17,11 +18,19 @@ pub(super) struct Shared {
     opening: AtomicU64,
     /// The opening in which a reader met damage; 0: none did.
     damaged_opening: AtomicU64,
+    /// What the writer has to do and has done.
+    pub(super) work: Work,
 }
 
 impl Shared {
     pub(super) fn new(path: PathBuf) -> Self {
-        Self { path, outage: RwLock::new(None), opening: AtomicU64::new(1), damaged_opening: AtomicU64::new(0) }
+        Self {
+            path,
+            outage: RwLock::new(None),
+            opening: AtomicU64::new(1),
+            damaged_opening: AtomicU64::new(0),
+            work: Work::default(),
+        }
     }
 
     /// Fails at once while the database is away: nobody waits for what is known to be broken.

@@ -3,10 +3,11 @@
 //! It takes all that waits, commits it in one transaction, then answers. When it has nothing to do it moves the write-ahead
 //! log into the database, so that attempts seldom wait for that.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use tokio::runtime::Handle;
@@ -20,23 +21,28 @@ use crate::store::{Answer, StoreError};
 /// How many jobs are committed together at most: what comes later should not wait for all of a flood.
 const TOGETHER: usize = 500;
 
+/// How many jobs may wait. So many do only behind a disk that hangs, and each is some hundred octets.
+const MOST_WAITING: usize = 10_000;
+
 /// After this long without work the write-ahead log is moved into the database.
 const IDLE: Duration = Duration::from_millis(200);
 
 /// How often an idle writer looks whether the database is still what it was.
 const LOOK: Duration = Duration::from_secs(1);
 
+const CROWDED: &str = "ten thousand changes wait for it already (does its disk hang?)";
+
 /// Hands jobs to the writer thread.
 pub(super) struct Writer {
     shared: Arc<Shared>,
-    jobs: Option<Sender<Box<dyn Job>>>,
+    jobs: Option<SyncSender<Box<dyn Job>>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Writer {
     /// Starts the thread.
     pub(super) fn start(shared: Arc<Shared>, keeper: Keeper) -> Result<Self, Trouble> {
-        let (sender, jobs) = channel();
+        let (sender, jobs) = sync_channel(MOST_WAITING);
         let work = Work {
             jobs,
             keeper,
@@ -57,11 +63,21 @@ impl Writer {
             return Box::pin(std::future::ready(Err(error)));
         }
         let (job, outcome) = Change::new(work);
-        let gone = || StoreError::Unavailable("the thread that writes the database has ended".to_owned());
-        match self.jobs.as_ref().map(|jobs| jobs.send(Box::new(job))) {
-            Some(Ok(())) => Box::pin(async move { outcome.await.unwrap_or_else(|_| Err(gone())) }),
-            _ => Box::pin(std::future::ready(Err(gone()))),
-        }
+        let refused = |cause: &str| Trouble::Circumstances(cause.to_owned()).about(&self.shared.path);
+        let failed = refused("writing it was broken off by a bug");
+        self.shared.work.queued();
+        let error = match self.jobs.as_ref().map(|jobs| jobs.try_send(Box::new(job))) {
+            Some(Ok(())) => return Box::pin(async move { outcome.await.unwrap_or(Err(failed)) }),
+            Some(Err(TrySendError::Full(_))) => refused(CROWDED),
+            _ => failed,
+        };
+        self.shared.work.taken(1);
+        Box::pin(std::future::ready(Err(error)))
+    }
+
+    /// Whether the thread still runs.
+    pub(super) fn is_alive(&self) -> bool {
+        self.thread.as_ref().is_some_and(|thread| !thread.is_finished())
     }
 
     /// Finishes what is queued and ends the thread.
@@ -97,8 +113,9 @@ impl Work {
             let patience = if self.uncheckpointed { IDLE } else { LOOK };
             match self.jobs.recv_timeout(patience) {
                 Ok(first) => {
-                    let jobs = std::iter::once(first).chain(self.jobs.try_iter()).take(TOGETHER).collect();
-                    self.serve(jobs);
+                    let jobs: Jobs = std::iter::once(first).chain(self.jobs.try_iter()).take(TOGETHER).collect();
+                    self.shared.work.taken(jobs.len() as u64);
+                    self.serve_unless_panicking(jobs);
                 }
                 Err(RecvTimeoutError::Timeout) => self.checkpoint(),
                 Err(RecvTimeoutError::Disconnected) => break,
@@ -108,13 +125,23 @@ impl Work {
         self.checkpoint();
     }
 
+    /// A panic is a bug, and must not mean that nothing is ever remembered again: those who wait are told, and the database is
+    /// opened anew.
+    fn serve_unless_panicking(&mut self, jobs: Jobs) {
+        if catch_unwind(AssertUnwindSafe(|| self.serve(jobs))).is_err() {
+            self.keeper.met(Trouble::Circumstances("writing it was broken off by a bug".to_owned()));
+        }
+    }
+
     fn serve(&mut self, jobs: Jobs) {
         let Some(connection) = self.keeper.connection() else {
             return self.refuse(jobs);
         };
         let path = &self.shared.path;
+        let (changes, started) = (jobs.len() as u64, Instant::now());
         match batch::commit_together(connection, jobs, |error| Trouble::from(error).about(path)) {
             Ok(outcomes) => {
+                self.shared.work.committed(changes, started.elapsed());
                 self.uncheckpointed = true;
                 self.tell(outcomes);
             }
@@ -153,5 +180,54 @@ impl Work {
         {
             tracing::debug!(%error, "a checkpoint failed; the write-ahead log is kept");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::time::Instant;
+
+    use super::*;
+
+    fn writer(directory: &tempfile::TempDir) -> Writer {
+        let shared = Arc::new(Shared::new(directory.path().join("postward.db")));
+        let keeper = Keeper::daemon(Arc::clone(&shared)).unwrap();
+        Writer::start(shared, keeper).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_bug_costs_those_who_wait_and_nobody_after() {
+        let directory = tempfile::tempdir().unwrap();
+        let writer = writer(&directory);
+        let bug = writer.write(|_| -> rusqlite::Result<()> { panic!("a bug") });
+        assert!(matches!(bug.await, Err(StoreError::Unavailable(text)) if text.contains("by a bug")));
+        let begun = Instant::now();
+        while writer.write(|_| Ok(())).await.is_err() {
+            assert!(begun.elapsed() < Duration::from_secs(20));
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert!(writer.is_alive());
+    }
+
+    #[tokio::test]
+    async fn behind_a_disk_that_hangs_a_bounded_number_waits() {
+        let directory = tempfile::tempdir().unwrap();
+        let writer = writer(&directory);
+        let (goes_on, hangs) = mpsc::channel::<()>();
+        let first = writer.write(move |_| {
+            let _ = hangs.recv();
+            Ok(())
+        });
+        let mut others: Vec<_> = (0..2 * MOST_WAITING).map(|_| writer.write(|_| Ok(()))).collect();
+        let last = others.pop().unwrap().await;
+        assert!(matches!(last, Err(StoreError::Unavailable(text)) if text.contains("does its disk hang?")));
+        drop(goes_on);
+        assert_eq!(first.await, Ok(()));
+        let mut written = 0;
+        for other in others {
+            written += usize::from(other.await.is_ok());
+        }
+        assert!((MOST_WAITING..=MOST_WAITING + TOGETHER).contains(&written), "{written}");
     }
 }

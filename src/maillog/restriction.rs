@@ -1,0 +1,62 @@
+//! Which restriction says what (smtpd_check.c, postscreen(8)).
+
+/// What a refusal's text contains, and the restriction in main.cf that says so. The first that fits.
+const TEXTS: &[(&[&str], &str)] = &[
+    (&["Client host [", "blocked using"], "reject_rbl_client"),
+    (&["client [", "blocked using"], "postscreen_dnsbl_sites"),
+    (&["Helo command [", "blocked using"], "reject_rhsbl_helo"),
+    (&["Sender address [", "blocked using"], "reject_rhsbl_sender"),
+    (&["Recipient address [", "blocked using"], "reject_rhsbl_recipient"),
+    (&["blocked using"], "reject_rhsbl_client"),
+    (&["cannot find your hostname"], "reject_unknown_client_hostname"),
+    (&["cannot find your reverse hostname"], "reject_unknown_reverse_client_hostname"),
+    (&["Client host rejected: Access denied"], "check_client_access"),
+    (&["Helo command rejected: need fully-qualified"], "reject_non_fqdn_helo_hostname"),
+    (&["Helo command rejected: Invalid name"], "reject_invalid_helo_hostname"),
+    (&["Helo command rejected: invalid ip address"], "reject_invalid_helo_hostname"),
+    (&["Helo command rejected: Host not found"], "reject_unknown_helo_hostname"),
+    (&["Helo command rejected: Access denied"], "check_helo_access"),
+    (&["Sender address rejected: need fully-qualified"], "reject_non_fqdn_sender"),
+    (&["Sender address rejected: Domain not found"], "reject_unknown_sender_domain"),
+    (&["Sender address rejected: Malformed DNS"], "reject_unknown_sender_domain"),
+    (&["Sender address rejected: Domain of sender address"], "reject_unknown_sender_domain"),
+    (&["Sender address rejected: User unknown"], "reject_unlisted_sender"),
+    (&["Sender address rejected: un", "address"], "reject_unverified_sender"),
+    (&["Sender address rejected: not logged in"], "reject_sender_login_mismatch"),
+    (&["Sender address rejected: not owned by"], "reject_sender_login_mismatch"),
+    (&["Sender address rejected: Access denied"], "check_sender_access"),
+    (&["Recipient address rejected: need fully-qualified"], "reject_non_fqdn_recipient"),
+    (&["Recipient address rejected: Domain not found"], "reject_unknown_recipient_domain"),
+    (&["Recipient address rejected: Malformed DNS"], "reject_unknown_recipient_domain"),
+    (&["Recipient address rejected: User unknown"], "reject_unlisted_recipient"),
+    (&["Recipient address rejected: un", "address"], "reject_unverified_recipient"),
+    (&["Recipient address rejected: Access denied"], "check_recipient_access"),
+    (&["Relay access denied"], "reject_unauth_destination"),
+    (&["Multi-recipient bounce"], "reject_multi_recipient_bounce"),
+    (&["Improper use of SMTP command pipelining"], "reject_unauth_pipelining"),
+    (&["Message size exceeds"], "message_size_limit"),
+    (&["too many recipients"], "smtpd_recipient_limit"),
+    (&["Too many connections"], "smtpd_client_connection_count_limit"),
+    (&["Too many"], "smtpd_client_*_rate_limit"),
+    (&["Must issue a STARTTLS"], "smtpd_tls_security_level"),
+    (&["Server configuration"], "trouble: server configuration"),
+    (&["Temporary lookup failure"], "trouble: temporary lookup failure"),
+    (&["Insufficient system storage"], "trouble: no room in the queue"),
+    (&["all server ports busy"], "postscreen: all server ports busy"),
+    (&["too many connections"], "postscreen_client_connection_count_limit"),
+    (&["Protocol error"], "postscreen: protocol tests"),
+    (&["Service currently unavailable"], "postscreen: access list, or tests not yet passed"),
+    (&["Client host rejected"], "client: access table or policy service"),
+    (&["Helo command rejected"], "HELO: access table or policy service"),
+    (&["Sender address rejected"], "sender: access table or policy service"),
+    (&["Recipient address rejected"], "recipient: access table or policy service"),
+    (&["Data command rejected"], "smtpd_data_restrictions"),
+    (&["End-of-data rejected"], "smtpd_end_of_data_restrictions"),
+    (&["Service unavailable"], "service unavailable"),
+];
+
+/// The restriction that refuses with this text. What is not known is a milter's, or that of header and body checks.
+pub fn restriction(text: &str) -> String {
+    let fits = |words: &[&str]| words.iter().all(|word| text.contains(word));
+    TEXTS.iter().find(|(words, _)| fits(words)).map_or("header, body or milter checks", |(_, name)| name).to_owned()
+}
