@@ -77,7 +77,7 @@ fn main() {
     println!("\n{triplets} triplets, compared with {FEW_TRIPLETS}");
     let many = Installation::new(POLICY);
     fill::triplets(&many.database(), triplets);
-    let mut path = many.database();
+    let path = many.database();
     let many = many.serve();
     compare("requests of waiting clients", &few, &many, &Requests::same(), rounds);
     compare("new triplets", &few, &many, &Requests::New, rounds);
