@@ -212,4 +212,7 @@ fn fill(path: &Path, triplets: u32) {
         SELECT '10.' || (n >> 8 & 255) || '.' || (n & 255) || '.0/24', 'sender-' || n || '@example.org',
                'bob@example.net', '10.' || (n >> 8 & 255) || '.' || (n & 255) || '.0/24', n & 1, ?2, ?2, 1, '' FROM n";
     database.execute(sql, params![triplets, Timestamp::now().as_second()]).unwrap();
+    let counted = "INSERT INTO network SELECT network, count(*) FROM triplet WHERE passed = 0 GROUP BY network;
+        UPDATE counter SET value = (SELECT count(*) FROM triplet WHERE passed = 0) WHERE name = 'waiting';";
+    database.execute_batch(counted).unwrap();
 }

@@ -9,6 +9,7 @@ mod completions;
 mod config;
 mod doctor;
 mod failure;
+mod fields;
 mod greylist;
 mod import;
 mod journal;

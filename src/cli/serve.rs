@@ -10,6 +10,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Layer as _, fmt, registry};
 
+use super::fields::Plain;
 use super::{Common, Failure};
 use crate::daemon;
 use crate::text::printable;
@@ -49,7 +50,8 @@ impl ServeArgs {
         let layer =
             fmt::layer().with_writer(std::io::stderr).with_target(false).log_internal_errors(false).with_ansi(coloured);
         match self.log_format {
-            LogFormat::Human => registry().with(layer.with_filter(only_ours)).init(),
+            LogFormat::Human if coloured => registry().with(layer.with_filter(only_ours)).init(),
+            LogFormat::Human => registry().with(layer.fmt_fields(Plain).with_filter(only_ours)).init(),
             LogFormat::Json => registry().with(layer.json().flatten_event(true).with_filter(only_ours)).init(),
         }
         std::panic::set_hook(Box::new(log_panic));

@@ -85,7 +85,7 @@ impl ProtocolState {
     }
 }
 
-/// The most characters of an instance that are kept. Postfix's have about 25, and they are stored.
+/// The most octets of an instance that are kept. Postfix's have about 25, and they are stored.
 const MAX_INSTANCE: usize = 128;
 
 /// One question: may this client send from this sender to this recipient?
@@ -128,10 +128,15 @@ impl Request {
             sender: ReversePath::parse(get(Attribute::Sender)),
             recipient: (!recipient.is_empty()).then(|| Mailbox::parse(recipient)),
             recipient_count: get(Attribute::RecipientCount).parse().unwrap_or_default(),
-            instance: get(Attribute::Instance).chars().take(MAX_INSTANCE).collect(),
+            instance: beginning(get(Attribute::Instance), MAX_INSTANCE).to_owned(),
             authenticated: !get(Attribute::SaslUsername).is_empty() || !get(Attribute::CcertSubject).is_empty(),
         })
     }
+}
+
+/// The text up to so many octets, cut at a character.
+fn beginning(text: &str, most: usize) -> &str {
+    text.get(..text.floor_char_boundary(most)).unwrap_or_default()
 }
 
 /// Postfix writes `unknown` for a client without a name, and for one whose name does not resolve back.

@@ -15,8 +15,9 @@ use crate::clock::{Timestamp, elapsed};
 /// How many triplets, and how many clients, are remembered.
 const CAPACITY: u64 = 50_000;
 
-/// How many attempts are kept at hand until their triplet passes, which most do at once or never.
-const PENDING: u64 = 5_000;
+/// How many attempts of waiting triplets are kept at hand until they are found to have waited long enough, which is at once or
+/// never.
+const PENDING: u64 = 1_000;
 
 /// Uses are written back this often at most.
 const HOUR: Duration = Duration::from_secs(3600);
@@ -125,7 +126,8 @@ impl<G: Greylist + ?Sized + 'static> Remembered<G> {
     fn learn(&self, attempt: &Attempt, sighting: &Sighting, retention: &Retention, now: Timestamp) {
         let triplet = triplet_of(&sighting.client, attempt);
         match sighting.standing {
-            Standing::New | Standing::Waiting => self.pending.insert(triplet, sighting.clone()),
+            Standing::New => {} // it has to wait: remembering all of a flood would cost more than asking again
+            Standing::Waiting => self.pending.insert(triplet, sighting.clone()),
             Standing::Passed => self.passed.insert(triplet, Item::new(sighting.clone(), 0, now)),
             Standing::KnownClient => {
                 let item = Item::new(sighting.clone(), retention.allow_client_after, now);

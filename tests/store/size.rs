@@ -24,6 +24,9 @@ fn fill(path: &Path, count: usize) {
             rusqlite::params![i64::try_from(count).unwrap(), at(0).as_second()],
         )
         .unwrap();
+    let counted = "INSERT INTO network SELECT network, count(*) FROM triplet GROUP BY network;
+        UPDATE counter SET value = (SELECT count(*) FROM triplet) WHERE name = 'waiting';";
+    database.execute_batch(counted).unwrap();
 }
 
 #[tokio::test]

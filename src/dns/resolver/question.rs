@@ -5,11 +5,16 @@ use std::net::IpAddr;
 use hickory_resolver::proto::rr::domain::Label;
 use hickory_resolver::proto::rr::{Name, RecordType};
 
+/// The most octets of a name, the root's not counted (RFC 1035 section 3.1).
+const MAX_NAME: usize = 254;
+
 /// A question. Case makes no difference.
+///
+/// Most are answered from memory, so to make, hash and compare one is cheap.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Question {
-    /// Fully qualified: search domains are for people, not for names that came by mail.
-    pub(super) name: Name,
+    /// Each label in lower case with its length before it (RFC 1035 section 3.1), without the root.
+    labels: Vec<u8>,
     pub(super) kind: RecordType,
 }
 
@@ -20,26 +25,59 @@ impl Question {
     /// Every other octet may be in a label (RFC 2181 section 11), a backslash too: nothing is an escape. Labels that are no
     /// ASCII are asked for as their A-labels (RFC 5890), if they have one.
     pub(super) fn about(name: &str, kind: RecordType) -> Option<Self> {
-        let labels = name.strip_suffix('.').unwrap_or(name).split('.').map(label).collect::<Option<Vec<_>>>()?;
-        Some(Self { name: Name::from_labels(labels).ok()?, kind })
+        let mut question = Self { labels: Vec::with_capacity(name.len().min(MAX_NAME) + 1), kind };
+        for text in name.strip_suffix('.').unwrap_or(name).split('.') {
+            match a_label(text) {
+                Some(label) => question.push(label.as_bytes())?,
+                None => question.push(text.as_bytes())?,
+            }
+        }
+        Some(question)
     }
 
     /// What is the name of `address`? (RFC 1035 section 3.5, RFC 3596 section 2.5)
     pub(super) fn whose(address: IpAddr) -> Self {
-        let mut name = Name::from(address.to_canonical());
-        name.set_fqdn(true);
-        Self { name, kind: RecordType::PTR }
+        let mut question = Self { labels: Vec::with_capacity(MAX_NAME / 3), kind: RecordType::PTR };
+        let pushed = Name::from(address.to_canonical()).iter().try_for_each(|label| question.push(label));
+        debug_assert!(pushed.is_some(), "reversed addresses are names");
+        question
     }
 
     /// What every server that resolves names can say without asking anybody else.
     pub(super) fn of_the_root() -> Self {
-        Self { name: Name::root(), kind: RecordType::NS }
+        Self { labels: Vec::new(), kind: RecordType::NS }
+    }
+
+    /// The name, fully qualified: search domains are for people, not for names that came by mail.
+    pub(super) fn name(&self) -> Name {
+        // What was pushed fits into a name.
+        let mut name = Name::from_labels(self.labels()).unwrap_or_else(|_| Name::root());
+        name.set_fqdn(true);
+        name
+    }
+
+    fn labels(&self) -> impl Iterator<Item = &[u8]> {
+        let mut rest = self.labels.as_slice();
+        std::iter::from_fn(move || {
+            let (length, behind) = rest.split_first()?;
+            let (label, next) = behind.split_at_checked(usize::from(*length))?;
+            rest = next;
+            Some(label)
+        })
+    }
+
+    /// Adds a label; `None` if it is none, or one too many.
+    fn push(&mut self, label: &[u8]) -> Option<()> {
+        let length = u8::try_from(label.len()).ok().filter(|length| (1..=63).contains(length))?;
+        self.labels.push(length);
+        self.labels.extend(label.iter().map(u8::to_ascii_lowercase));
+        (self.labels.len() <= MAX_NAME).then_some(())
     }
 }
 
-fn label(text: &str) -> Option<Label> {
-    let as_it_is = Label::from_raw_bytes(text.as_bytes()).ok();
-    if text.is_ascii() { as_it_is } else { Label::from_utf8(text).ok().or(as_it_is) }
+/// How a label that is no ASCII is asked for, if there is a way.
+fn a_label(text: &str) -> Option<Label> {
+    if text.is_ascii() { None } else { Label::from_utf8(text).ok() }
 }
 
 #[cfg(test)]
@@ -47,7 +85,7 @@ mod tests {
     use super::*;
 
     fn asked(name: &str) -> Option<String> {
-        Question::about(name, RecordType::A).map(|question| question.name.to_ascii())
+        Question::about(name, RecordType::A).map(|question| question.name().to_ascii())
     }
 
     #[test]
@@ -105,7 +143,7 @@ mod tests {
             ("2001:db8::1", "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa."),
         ] {
             let question = Question::whose(address.parse().unwrap());
-            assert_eq!((question.name.to_ascii().as_str(), question.name.is_fqdn()), (expected, true));
+            assert_eq!((question.name().to_ascii().as_str(), question.name().is_fqdn()), (expected, true));
         }
     }
 }

@@ -130,7 +130,7 @@ async fn ask(server: &TokioResolver, question: &Question) -> Result<Found, DnsEr
 }
 
 async fn ask_once(server: &TokioResolver, question: &Question) -> Result<Found, DnsError> {
-    match server.lookup(question.name.clone(), question.kind).await {
+    match server.lookup(question.name(), question.kind).await {
         Ok(lookup) => Ok(found(&lookup, question)),
         Err(NetError::Dns(Answer::NoRecordsFound(none))) => nothing(server, none).await,
         Err(error) => Err(failure(&error)),
@@ -138,7 +138,8 @@ async fn ask_once(server: &TokioResolver, question: &Question) -> Result<Found, 
 }
 
 async fn says_anything(server: &TokioResolver) -> bool {
-    let Question { name, kind } = Question::of_the_root();
+    let root = Question::of_the_root();
+    let (name, kind) = (root.name(), root.kind);
     let said = server.lookup(name, kind).await;
     !matches!(said, Err(NetError::Timeout | NetError::Io(_) | NetError::NoConnections | NetError::Busy))
 }
@@ -149,7 +150,8 @@ fn found(lookup: &Lookup, question: &Question) -> Found {
         RData::CNAME(alias) => Some(&alias.0),
         _ => None,
     });
-    let names: Vec<_> = aliases.chain([&question.name]).collect();
+    let name = question.name();
+    let names: Vec<_> = aliases.chain([&name]).collect();
     let (records, ttls): (Vec<_>, Vec<_>) = lookup
         .answers()
         .iter()

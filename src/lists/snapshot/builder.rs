@@ -79,6 +79,7 @@ impl SnapshotBuilder {
             entry.sender.map_or(Some(0), |pattern| senders.intern_address(&pattern, shape))?,
             entry.recipient.map_or(Some(0), |pattern| recipients.intern_address(&pattern, shape))?,
         ];
+        self.snapshot.shapes.add(shape);
         u32::try_from(self.rules.len()).ok()?;
         let outcome = Outcome { action: entry.action, text: entry.text, source: entry.source };
         let outcome = self.intern_outcome(outcome)?;

@@ -48,6 +48,20 @@ impl Shape {
     }
 }
 
+/// A set of lookups.
+#[derive(Default, Clone, Copy)]
+struct Shapes(u8);
+
+impl Shapes {
+    fn add(&mut self, shape: Shape) {
+        self.0 |= 1 << shape.bits();
+    }
+
+    fn has(self, shape: Shape) -> bool {
+        self.0 & (1 << shape.bits()) != 0
+    }
+}
+
 /// All entries of one generation. It never changes.
 #[derive(Default)]
 pub struct Snapshot {
@@ -56,6 +70,8 @@ pub struct Snapshot {
     recipients: Patterns,
     rules: Rules,
     outcomes: Vec<Outcome>,
+    /// The lookups that some entry is for.
+    shapes: Shapes,
     rejected: Rejected,
 }
 
@@ -102,6 +118,9 @@ pub struct Hit<'a> {
 impl Snapshot {
     /// The entry that decides.
     pub fn lookup(&self, subject: &Subject<'_>, now: Timestamp) -> Option<Hit<'_>> {
+        if self.is_empty() {
+            return None;
+        }
         self.best(&Asked::new(subject), now)
     }
 
@@ -127,7 +146,7 @@ impl Snapshot {
 
     fn best(&self, asked: &Asked<'_>, now: Timestamp) -> Option<Hit<'_>> {
         let found = self.find(asked);
-        Shape::ALL.iter().find_map(|&shape| {
+        self.shapes_in_use().find_map(|shape| {
             let candidates = self.candidates(&found, shape, now);
             candidates.iter().min_by_key(|candidate| candidate.order()).map(Candidate::hit)
         })
@@ -135,12 +154,17 @@ impl Snapshot {
 
     fn all(&self, asked: &Asked<'_>, now: Timestamp) -> Vec<Hit<'_>> {
         let found = self.find(asked);
-        let in_order = |&shape: &Shape| {
+        let in_order = |shape: Shape| {
             let mut candidates = self.candidates(&found, shape, now);
             candidates.sort_by_key(Candidate::order);
             candidates
         };
-        Shape::ALL.iter().flat_map(in_order).map(|candidate| candidate.hit()).collect()
+        self.shapes_in_use().flat_map(in_order).map(|candidate| candidate.hit()).collect()
+    }
+
+    /// Most lists have entries of one shape or two.
+    fn shapes_in_use(&self) -> impl Iterator<Item = Shape> {
+        Shape::ALL.into_iter().filter(|shape| self.shapes.has(*shape))
     }
 
     fn find<'f>(&'f self, asked: &'f Asked<'_>) -> Found<'f> {

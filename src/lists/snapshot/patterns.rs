@@ -9,7 +9,7 @@ use prefix_trie::joint::JointPrefixMap;
 use regex::RegexSet;
 
 use super::names::Names;
-use super::{PatternId, Shape};
+use super::{PatternId, Shape, Shapes};
 use crate::lists::pattern::{AddressPattern, ClientPattern, compile_set};
 use crate::mail::Mailbox;
 
@@ -23,10 +23,6 @@ pub(super) struct Patterns {
     /// By number: in which of the seven lookups the pattern is used at all.
     shapes: Vec<Shapes>,
 }
-
-/// A set of lookups.
-#[derive(Default, Clone, Copy)]
-struct Shapes(u8);
 
 #[derive(Default)]
 struct Regexes {
@@ -100,6 +96,9 @@ impl Patterns {
     /// The patterns that match a client: the longest network first, then its name, the names above, expressions.
     pub(super) fn of_client<'a>(&'a self, address: Option<IpAddr>, name: Option<&'a str>) -> Matches<'a> {
         let mut matches = Matches::default();
+        if self.shapes.is_empty() {
+            return matches;
+        }
         if let Some(address) = address {
             let covering: Vec<_> = self.networks.cover(&IpNet::from(address)).collect();
             for (network, &id) in covering.into_iter().rev() {
@@ -117,6 +116,9 @@ impl Patterns {
     /// The patterns that match an address, in each step first the address as it is written, then its core.
     pub(super) fn of_address<'a>(&'a self, written: &'a Mailbox, core: Option<&'a Mailbox>) -> Matches<'a> {
         let mut matches = Matches::default();
+        if self.shapes.is_empty() {
+            return matches;
+        }
         let both = || std::iter::once(written).chain(core);
         // An unqualified `example.org` is a local part, and must not be taken for the domain.
         for mailbox in both().filter(|mailbox| mailbox.domain().is_some()) {
@@ -186,16 +188,6 @@ impl Patterns {
         }
         let found = self.regexes.set.matches(text).into_iter().filter_map(|position| self.regexes.texts.get(position));
         matches.push_equals(found.map(|(text, id)| (*id, Spelling::Regex(text.as_str()))));
-    }
-}
-
-impl Shapes {
-    fn add(&mut self, shape: Shape) {
-        self.0 |= 1 << shape.bits();
-    }
-
-    fn has(self, shape: Shape) -> bool {
-        self.0 & (1 << shape.bits()) != 0
     }
 }
 

@@ -196,9 +196,11 @@ fn store(
         "INSERT INTO triplet (client, sender, recipient, network, passed, first_seen, last_seen, attempts, instance)
                VALUES (?1, ?2, ?3, ?4, 0, ?5, ?5, 1, ?6)";
     let values = params![client, attempt.sender, attempt.recipient, attempt.network, now, attempt.instance];
-    execute(connection, sql, values)
+    execute(connection, sql, values)?;
+    room::count(connection, &attempt.network)
 }
 
-fn execute(connection: &Connection, sql: &str, values: impl rusqlite::Params) -> rusqlite::Result<()> {
+/// Runs a statement that is prepared once.
+pub(super) fn execute(connection: &Connection, sql: &str, values: impl rusqlite::Params) -> rusqlite::Result<()> {
     connection.prepare_cached(sql)?.execute(values).map(|_| ())
 }

@@ -43,7 +43,7 @@ impl Entries for Sqlite {
     }
 
     fn remove_entries(&self, ids: Vec<i64>) -> Answer<'_, Vec<i64>> {
-        self.write(move |connection| remove(connection, ids))
+        self.write(move |connection| remove(connection, &ids))
     }
 
     fn replace_source(&self, source: String, rows: Vec<EntryRecord>) -> Answer<'_, SourceChange> {
@@ -151,10 +151,10 @@ fn add(connection: &Connection, entry: &EntryRecord, replace: bool) -> rusqlite:
     Ok(added)
 }
 
-fn remove(connection: &Connection, ids: Vec<i64>) -> rusqlite::Result<Vec<i64>> {
+fn remove(connection: &Connection, ids: &[i64]) -> rusqlite::Result<Vec<i64>> {
     let mut statement = connection.prepare_cached("DELETE FROM entry WHERE id = ?1")?;
     let mut removed = Vec::new();
-    for id in ids {
+    for &id in ids {
         if statement.execute([id])? > 0 {
             removed.push(id);
         }

@@ -8,6 +8,7 @@ use super::trouble::Trouble;
 const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/0001_greylist_and_lists.sql"),
     include_str!("../../../migrations/0002_journal.sql"),
+    include_str!("../../../migrations/0003_waiting_without_a_trigger.sql"),
 ];
 
 /// `PRAGMA application_id`: "pstw". It tells our databases from those of others (file(1) shows it).

@@ -132,7 +132,7 @@ impl Sqlite {
     /// Queues a change at once; the answer comes after its commit.
     fn write<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        work: impl FnMut(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Answer<'_, T> {
         match &self.writer {
             Some(writer) => writer.write(work),

@@ -32,7 +32,7 @@ pub(super) async fn carry_out(
 ) -> Result<SourceChange, StoreError> {
     let make = Arc::new(make);
     let first_try = Arc::clone(&make);
-    let plan = store
+    let mut plan = store
         .read(move |connection| {
             // One snapshot for the plan and the number of the table it was made for.
             let snapshot = connection.unchecked_transaction()?;
@@ -44,8 +44,9 @@ pub(super) async fn carry_out(
     }
     store
         .write(move |connection| {
-            let is_current = generation(connection)? == plan.generation;
-            let plan = if is_current { plan } else { make(connection)? };
+            if generation(connection)? != plan.generation {
+                plan = Plan { generation: generation(connection)?, ..make(connection)? };
+            }
             plan.write(connection)?;
             Ok(plan.outcome())
         })

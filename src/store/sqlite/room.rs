@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
+use super::attempt::execute;
 use crate::store::Retention;
 
 /// How many triplets one attempt removes at most. More than one are too many only after the limits were lowered; that is
@@ -23,6 +24,13 @@ pub(super) fn make(connection: &Connection, network: &str, retention: &Retention
         }
     }
     Ok(())
+}
+
+/// One more triplet of `network` waits. When it waits no longer triggers take it off.
+pub(super) fn count(connection: &Connection, network: &str) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO network VALUES (?1, 1) ON CONFLICT (network) DO UPDATE SET waiting = waiting + 1";
+    execute(connection, sql, [network])?;
+    execute(connection, "UPDATE counter SET value = value + 1 WHERE name = 'waiting'", ())
 }
 
 /// Whether another triplet of `network` can wait without any having to give way.

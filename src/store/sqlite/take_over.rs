@@ -116,8 +116,8 @@ fn insert(connection: &Connection, record: &TripletRecord, network: &str, news: 
             "INSERT INTO triplet (client, sender, recipient, network, passed, first_seen, last_seen, attempts, instance)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, '')",
         )?
-        .execute(params![client, sender, recipient, network, passed, first_seen, last_seen, record.attempts])
-        .map(|_| ())
+        .execute(params![client, sender, recipient, network, passed, first_seen, last_seen, record.attempts])?;
+    if passed { Ok(()) } else { room::count(connection, network) }
 }
 
 /// The passes of two programs may be the same ones, so the greater number counts, not the sum.

@@ -31,7 +31,7 @@ impl Upstream for Fake {
     async fn ask(&self, question: &Question) -> Result<Found, DnsError> {
         self.asked.fetch_add(1, Ordering::Relaxed);
         self.most.fetch_max(self.under_way.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
-        let name = question.name.to_ascii();
+        let name = question.name().to_ascii();
         let answer = answer(&name, self.is_gone.load(Ordering::Relaxed)).await;
         self.under_way.fetch_sub(1, Ordering::Relaxed);
         answer
