@@ -37,6 +37,17 @@ pub struct Account {
     pub time: Timestamp,
 }
 
+/// How far the writing has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// Nothing waits any more.
+    Done,
+    /// Some were written, others wait.
+    More,
+    /// They could not be written, and wait on.
+    Failed,
+}
+
 /// The journal at work.
 pub struct Journal {
     store: Arc<dyn store::Journal>,
@@ -109,18 +120,29 @@ impl Journal {
 
     /// Writes the records that wait; answers whether all are written. Those that could not be written wait on.
     pub async fn write_records(&self) -> bool {
-        let _writing = self.writing.lock().await;
         loop {
-            let Some(batch) = lock(&self.noted).queue.next_batch() else { return true };
-            let retention = *lock(&self.retention);
-            let written = self.store.append(batch, &retention).await;
-            if let Err(error) = &written {
-                tracing::debug!("{error}"); // the store itself tells what is wrong with it
+            match self.write_batch().await {
+                Progress::More => {}
+                progress => return progress == Progress::Done,
             }
-            lock(&self.noted).queue.batch_done(written.is_ok());
-            if written.is_err() {
-                return false;
-            }
+        }
+    }
+
+    /// Writes some of the records that wait, the oldest: so few that others who want to write hardly notice.
+    pub async fn write_batch(&self) -> Progress {
+        let _writing = self.writing.lock().await;
+        let Some(batch) = lock(&self.noted).queue.next_batch() else { return Progress::Done };
+        let retention = *lock(&self.retention);
+        let written = self.store.append(batch, &retention).await;
+        if let Err(error) = &written {
+            tracing::debug!("{error}"); // the store itself tells what is wrong with it
+        }
+        let mut noted = lock(&self.noted);
+        noted.queue.batch_done(written.is_ok());
+        match (written, noted.queue.backlog()) {
+            (Err(_), _) => Progress::Failed,
+            (Ok(_), (0, _)) => Progress::Done,
+            (Ok(_), _) => Progress::More,
         }
     }
 

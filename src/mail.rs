@@ -60,7 +60,9 @@ pub struct Mailbox {
 impl Mailbox {
     /// Reads an address in internal form. Everything is an address to somebody: there are no errors.
     pub fn parse(text: &str) -> Self {
-        let address = fold_case(text.strip_suffix('.').unwrap_or(text));
+        // A dot that ends a local part belongs to it.
+        let text = if text.contains('@') { text.trim_end_matches('.') } else { text };
+        let address = fold_case(text);
         let local_length = address.rfind('@').unwrap_or(address.len());
         Self { address: address.into(), local_length }
     }
@@ -125,6 +127,8 @@ mod tests {
         for (text, local, domain) in [
             ("Alice@Example.ORG", "alice", Some("example.org")),
             ("alice@example.org.", "alice", Some("example.org")),
+            ("alice@example.org..", "alice", Some("example.org")),
+            ("alice.", "alice.", None),
             ("a@b@example.org", "a@b", Some("example.org")),
             ("john doe@example.org", "john doe", Some("example.org")),
             ("alice", "alice", None),

@@ -90,6 +90,20 @@ fn machines_are_recognised_by_what_stays_the_same() {
 }
 
 #[test]
+fn the_key_of_a_key_is_the_key() {
+    for (address, expected) in [
+        ("alice.+lists", "alice."),
+        ("alice+lists@example.org..", "alice@example.org"),
+        // a name of the forwarder's that bounces go by, and its domain
+        ("SRS0=HHHH=TT=my-return.example=a1@example.org", "srs0=my-return.example=a1@example.org"),
+        ("SRS0=HHHH=TT=example.org=a@b.bounces.google.com", "srs0=example.org=a@b.bounces.google.com"),
+    ] {
+        assert_eq!(key(address), expected);
+        assert_eq!(key(expected), expected);
+    }
+}
+
+#[test]
 fn different_lists_have_different_keys() {
     for (one, other) in [
         ("users-bounces+alice=example.net@lists.example.org", "devel-bounces+alice=example.net@lists.example.org"),

@@ -34,6 +34,9 @@ const BOUNCE_LABELS: [&str; 4] = ["bnc", "bounce", "bounces", "returns"];
 /// is: `3x9kyxwmkcnqkuoyggydw.ugeiwem@flex--alice.bounces.google.com`.
 const WHOLLY_MADE_BELOW: [&str; 1] = [".bounces.google.com"];
 
+/// What is left of SRS without hash and time begins like this, and has been folded already: the key of a key is the key.
+const KEYS_OF_FORWARDED: [&str; 2] = ["srs0=", "srs1="];
+
 /// So many signs make a machine, where there is no mark.
 const ENOUGH_SIGNS: usize = 2;
 
@@ -42,6 +45,9 @@ const ENOUGH_SIGNS: usize = 2;
 /// The subscriber goes from the last separator before him. If he has one in his own name, a piece of him stays in the
 /// key, which is harmless: he is the recipient, so he is in the triplet anyway.
 pub(super) fn fold_into(key: &mut String, local: &str, domain: Option<&str>) {
+    if KEYS_OF_FORWARDED.iter().any(|beginning| local.starts_with(beginning)) {
+        return key.push_str(local);
+    }
     if !local.is_empty() && domain.is_some_and(is_wholly_made) {
         return key.push('#');
     }

@@ -252,24 +252,18 @@ impl DnsblCheck {
     }
 
     async fn found(&self, range: Range, heard: Vec<Heard<'_>>, unheard: usize) -> Finding {
-        let sum = range.sum;
-        // Nobody is refused because an allow list could not be asked just now.
-        let reason = match self.options.reason(sum) {
-            Some(Reason::DnsblListed) if sum.saturating_add(range.failed) < self.options.reject_at => {
-                Some(Reason::DnsblSuspect)
-            }
-            reason => reason,
-        };
+        let reason = self.options.reason(range.sum, range.failed);
         let text = if reason == Some(Reason::DnsblListed) { refusal(&heard).await } else { String::new() };
-        let evidence = evidence(sum, &heard, unheard);
+        let evidence = evidence(range.sum, &heard, unheard);
         Finding { reason, text, result: dnswl(&heard), ..Finding::nothing(&evidence) }
     }
 }
 
 impl DnsblOptions {
-    fn reason(&self, sum: i32) -> Option<Reason> {
+    /// What a weight leads to, if allow lists of the weight `failed` could not be asked: nobody is refused because of that.
+    fn reason(&self, sum: i32, failed: i32) -> Option<Reason> {
         match sum {
-            sum if sum >= self.reject_at => Some(Reason::DnsblListed),
+            sum if sum.saturating_add(failed) >= self.reject_at => Some(Reason::DnsblListed),
             sum if sum >= self.suspect_at => Some(Reason::DnsblSuspect),
             sum if sum <= self.trust_at => Some(Reason::DnsblTrusted),
             _ => None,
@@ -311,7 +305,7 @@ impl Range {
     }
 
     fn is_decided(self, options: &DnsblOptions) -> bool {
-        options.reason(self.least) == options.reason(self.most)
+        options.reason(self.least, self.failed) == options.reason(self.most, self.failed)
     }
 }
 
@@ -583,6 +577,21 @@ mod tests {
         let gone = options(vec![list("one.example", 3), list("gone.example", -3)]);
         let finding = testing::find(&gone, HEALTHY, &request).await;
         assert_eq!(finding.reason, Some(Reason::DnsblListed), "one that is out is out: {}", finding.evidence);
+    }
+
+    #[tokio::test]
+    async fn the_order_of_the_answers_decides_nothing() {
+        let zones = format!("{HEALTHY}\n 8.2.0.192.allow.example SERVFAIL");
+        let request = testing::request("192.0.2.8", "a@example.org", "x.example");
+        let weights = [("allow", -3), ("one", 1), ("two", 3), ("big", 3)];
+        for first in 0..weights.len() {
+            let mut lists = weights.map(|(name, weight)| list(&format!("{name}.example"), weight)).to_vec();
+            lists.rotate_left(first);
+            for lists in [lists.clone(), lists.into_iter().rev().collect()] {
+                let finding = testing::find(&options(lists), &zones, &request).await;
+                assert_eq!(finding.reason, Some(Reason::DnsblListed), "7 - 3: {}", finding.evidence);
+            }
+        }
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! What is wrong with a policy file, all of it.
 
-use std::fmt;
-use std::path::PathBuf;
+use std::fmt::{self, Write as _};
+use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
 use super::document::{self, Location};
 use super::path::KeyPath;
+use crate::text::printable;
 
 /// What is wrong in one place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,41 +22,56 @@ pub struct Mistake {
     pub hint: Option<String>,
 }
 
+/// So many mistakes are told. Finding the place of each takes another reading of the file, and a file of another kind
+/// altogether, given by mistake, can have as many as lines.
+const MOST: usize = 100;
+
 /// Collects mistakes while a document is read.
 #[derive(Debug)]
 pub struct Mistakes {
     text: String,
     found: Vec<Mistake>,
+    untold: usize,
 }
 
 impl Mistakes {
     pub(super) fn new(text: String) -> Self {
-        Self { text, found: Vec::new() }
+        Self { text, found: Vec::new(), untold: 0 }
     }
 
     /// The value at `path` is wrong.
     pub fn value(&mut self, path: KeyPath, message: impl fmt::Display) {
-        let location = document::locate(&self.text, &path);
-        self.found.push(Mistake { location, path, message: message.to_string(), hint: None });
+        self.add(path, message.to_string(), document::locate);
     }
 
     /// The key at the end of `path` is not one of `known`.
     pub fn unknown_key<'a>(&mut self, path: KeyPath, key: &str, known: impl IntoIterator<Item = &'a str>) {
-        let location = document::locate_key(&self.text, &path);
-        let hint = crate::text::closest(key, known).map(|known| format!("did you mean `{known}`?"));
-        self.found.push(Mistake { location, path, message: "unknown option".to_owned(), hint });
+        self.add(path, "unknown option".to_owned(), document::locate_key);
+        if let Some(known) = crate::text::closest(key, known) {
+            self.hint(format!("did you mean `{known}`?"));
+        }
     }
 
     /// Adds a hint to the mistake that was noted last.
     pub fn hint(&mut self, hint: impl Into<String>) {
-        if let Some(mistake) = self.found.last_mut() {
+        if let Some(mistake) = self.found.last_mut().filter(|_| self.untold == 0) {
             mistake.hint = Some(hint.into());
         }
     }
 
+    fn add(&mut self, path: KeyPath, message: String, locate: fn(&str, &KeyPath) -> Location) {
+        if self.found.len() == MOST {
+            self.untold += 1;
+            return;
+        }
+        let location = locate(&self.text, &path);
+        self.found.push(Mistake { location, path, message, hint: None });
+    }
+
     pub(super) fn into_result(mut self, file: PathBuf) -> Result<(), ConfigError> {
         self.found.sort_by_key(|mistake| mistake.location);
-        if self.found.is_empty() { Ok(()) } else { Err(ConfigError::Mistakes { file, mistakes: self.found }) }
+        let Self { found: mistakes, untold, .. } = self;
+        if mistakes.is_empty() { Ok(()) } else { Err(ConfigError::Mistakes { file, mistakes, untold }) }
     }
 }
 
@@ -71,26 +87,34 @@ pub enum ConfigError {
         cause: String,
     },
     /// What the file says is not a policy.
-    #[error("{}", describe(file, mistakes))]
+    #[error("{}", describe(file, mistakes, *untold))]
     Mistakes {
         /// The policy file.
         file: PathBuf,
-        /// In the order of their places.
+        /// At most a hundred, in the order of their places.
         mistakes: Vec<Mistake>,
+        /// How many more there are.
+        untold: usize,
     },
 }
 
-fn describe(file: &std::path::Path, mistakes: &[Mistake]) -> String {
-    use fmt::Write as _;
+/// The most octets of a message that are shown: what was written may be part of it.
+const SHOWN: usize = 1000;
+
+fn describe(file: &Path, mistakes: &[Mistake], untold: usize) -> String {
     let file = file.display();
-    let count = mistakes.len();
+    let count = mistakes.len() + untold;
     let mut text = format!("{file}: {count} {}", if count == 1 { "mistake" } else { "mistakes" });
     for Mistake { location, path, message, hint } in mistakes {
         let (path, separator) = (path.to_string(), if path.segments().is_empty() { "" } else { ": " });
+        let (path, message) = (printable(&path, SHOWN), printable(message, SHOWN));
         let _ = write!(text, "\n  {file}:{}:{}: {path}{separator}{message}", location.line, location.column);
         if let Some(hint) = hint {
             let _ = write!(text, "\n    hint: {hint}");
         }
+    }
+    if untold > 0 {
+        let _ = write!(text, "\n  {file}: and {untold} more");
     }
     text
 }

@@ -178,7 +178,7 @@ impl Draft {
 /// What is wrong with a file as a whole.
 fn no_document(file: &Path, location: Location, message: impl Into<String>) -> ConfigError {
     let mistake = Mistake { location, path: KeyPath::default(), message: message.into(), hint: None };
-    ConfigError::Mistakes { file: file.to_owned(), mistakes: vec![mistake] }
+    ConfigError::Mistakes { file: file.to_owned(), mistakes: vec![mistake], untold: 0 }
 }
 
 impl Default for Config {
@@ -363,6 +363,24 @@ mod tests {
         ] {
             assert!(error.contains(expected), "{expected}\nis not in\n{error}");
         }
+    }
+
+    #[test]
+    fn a_file_full_of_mistakes_is_told_soon_that_it_is() {
+        let text: String = (0..2_000).map(|number| format!("k{number}: 1\n")).collect();
+        let error = read(&text).unwrap_err();
+        assert!(
+            error.starts_with("policy.yaml: 2000 mistakes\n  policy.yaml:1:1: k0: unknown option\n"),
+            "{error:.200}"
+        );
+        assert!(error.ends_with("policy.yaml:100:1: k99: unknown option\n  policy.yaml: and 1900 more"));
+    }
+
+    #[test]
+    fn what_is_told_of_a_mistake_does_nothing_to_a_terminal() {
+        let error = read("\"\\e[2J\": 1\nlisten: \"\\e[2J\"\ndatabase: [\"\\u202e\"]\n").unwrap_err();
+        assert!(error.contains("1:1: \\u{1b}[2J: unknown option"), "{error}");
+        assert!(!error.chars().any(|c| c != '\n' && crate::text::is_unprintable(c)), "{error:?}");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use super::heap::Heap;
 use super::service::Service;
+use crate::journal::Progress;
 
 /// How often other processes' changes are looked for.
 const LOOK: Duration = Duration::from_secs(1);
@@ -91,13 +92,18 @@ async fn give_memory_back(service: &Service) {
     }
 }
 
-/// Decisions are written together: one by one they would be in the way of those who wait for an answer.
+/// Decisions are written together, and not all at once: one by one, or whatever has come in a flood, they would be in the way of
+/// those who wait for an answer.
 async fn write_records(service: &Service) {
     loop {
         service.journal().arrived().await;
-        sleep(GATHER).await;
-        while !service.journal().write_records().await {
-            sleep(LOOK).await;
+        loop {
+            sleep(GATHER).await;
+            match service.journal().write_batch().await {
+                Progress::Done => break,
+                Progress::More => {}
+                Progress::Failed => sleep(LOOK).await,
+            }
         }
     }
 }

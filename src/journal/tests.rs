@@ -110,6 +110,17 @@ async fn decisions_are_written_in_order() {
 }
 
 #[tokio::test]
+async fn a_flood_is_written_little_by_little() {
+    let (journal, paper) = journal();
+    (0..450).for_each(|number| assert!(journal.note(account(number))));
+    for (progress, up_to) in [(Progress::More, 200), (Progress::More, 400), (Progress::Done, 450)] {
+        assert_eq!(journal.write_batch().await, progress);
+        assert_eq!(written(&paper), (0..up_to).collect::<Vec<_>>());
+    }
+    assert_eq!(journal.write_batch().await, Progress::Done);
+}
+
+#[tokio::test]
 async fn a_request_that_postfix_repeats_is_written_and_counted_once() {
     let (journal, paper) = journal();
     for (number, is_new) in [(1, true), (2, true), (1, false)] {

@@ -5,6 +5,7 @@ use std::fs;
 use crate::desk::Desk;
 
 const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/policy.example.yaml");
+const CONTAINERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/contrib/docker/policy.yaml");
 
 #[test]
 fn the_example_is_right_and_says_what_the_defaults_are() {
@@ -15,6 +16,12 @@ fn the_example_is_right_and_says_what_the_defaults_are() {
         let example = desk.run(["config", "show", "-c", EXAMPLE, "--format", format]).ok().out;
         assert_eq!(example, desk.run(["config", "show", "--format", format]).ok().out, "{format}");
     }
+}
+
+#[test]
+fn the_policy_of_the_container_is_right() {
+    let said = Desk::with_policy("").run(["config", "check", "-c", CONTAINERS]).ok();
+    assert_eq!((said.out, said.err), (format!("{CONTAINERS} is right\n"), String::new()));
 }
 
 #[test]

@@ -19,6 +19,7 @@ mod damage;
 mod descriptors;
 mod dialogues;
 mod dns;
+mod fail2ban;
 mod full_disk;
 mod http;
 mod journal;

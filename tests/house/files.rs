@@ -42,6 +42,13 @@ pub(crate) fn read(path: &str) -> Option<File> {
     text(&root().join(path))
 }
 
+/// The names of the directories in this one.
+pub(crate) fn directories_in(directory: &str) -> Vec<String> {
+    let entries = fs::read_dir(root().join(directory)).unwrap().map(Result::unwrap);
+    let directories = entries.filter(|entry| entry.file_type().unwrap().is_dir());
+    directories.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+}
+
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }

@@ -9,6 +9,7 @@ mod checks;
 mod files;
 mod imports;
 mod layers;
+mod package;
 mod words;
 
 use files::File;
@@ -44,4 +45,10 @@ fn main_is_short() {
 #[test]
 fn no_file_knows_where_it_was_written() {
     assert_none(words::complaints(&files::all()));
+}
+
+#[test]
+fn what_contrib_has_is_in_the_package() {
+    let manifest = files::read("Cargo.toml").map(|file| file.text).unwrap_or_default();
+    assert_none(package::complaints(&files::directories_in("contrib"), &manifest, package::exists));
 }

@@ -133,8 +133,10 @@ impl Tagging {
 /// another form of the domain, or from a host that folds case by Unicode; Postfix itself asks in both cases.
 fn canonical(local: &str, domain: &str) -> String {
     let mut address = String::with_capacity(local.len() + 1 + domain.len());
-    // `ß` folds to `ss` and both small sigmas to one (Unicode section 3.13): by way of the capitals.
-    address.extend(local.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase));
+    // `ß` folds to `ss` and both small sigmas to one (Unicode section 3.13): by way of the capitals. `ẞ` is one of its own,
+    // and `ß` only in small letters.
+    let small = local.chars().flat_map(char::to_lowercase);
+    address.extend(small.flat_map(char::to_uppercase).flat_map(char::to_lowercase));
     address.push('@');
     address.push_str(&canonical_domain(domain));
     address

@@ -43,9 +43,14 @@ fn what_is_signed_is_known_again_in_any_case_and_form() {
 
 #[test]
 fn names_that_are_not_ascii_are_known_again_as_others_write_them() {
-    let tagged = usual().sign("Größe.ΣΊΣΥΦΟΣ@müller.example", noon()).unwrap();
-    for (there, here) in [("Größe", "grösse"), ("müller.example", "xn--mller-kva.example"), ("ΣΊΣΥΦΟΣ", "σίσυφος")]
-    {
+    let tagged = usual().sign("Größe.ΣΊΣΥΦΟΣ.Maẞe@müller.example", noon()).unwrap();
+    for (there, here) in [
+        ("Größe", "grösse"),
+        ("Maẞe", "maße"),
+        ("Maẞe", "MASSE"),
+        ("müller.example", "xn--mller-kva.example"),
+        ("ΣΊΣΥΦΟΣ", "σίσυφος"),
+    ] {
         let back = tagged.replace(there, here);
         assert!(matches!(usual().verify(&back, noon()), Verdict::Signed { .. }), "{back}");
     }
