@@ -1,7 +1,7 @@
 //! What is wrong with the way Postfix and postward are set up, and the cure.
 //!
 //! Everything that is to be known comes in by parameter, as a [`Site`]; nothing here runs a program or opens a
-//! connection. A [`Rule`] looks at the site and names [`Symptom`]s; the rules stand in tables, by theme. What a rule
+//! connection. A [`Rule`] looks at the site and names symptoms; the rules stand in tables, by theme. What a rule
 //! knows about Postfix was tried with the real one.
 //!
 //! | file | what it is about |

@@ -1,7 +1,7 @@
 //! Does a bounce answer something that we have sent?
 //!
 //! Bounces have the null sender (RFC 5321 section 4.5.5) and go to the envelope sender of the message that they answer.
-//! Where all mail of a domain leaves with a signed one ([`batv::signing`](crate::batv::signing)), a bounce to an address
+//! Where all mail of a domain leaves with a signed one ([`crate::batv::signing`]), a bounce to an address
 //! without signature, or with one that is not ours or has expired, answers mail that somebody else has sent in our name:
 //! backscatter.
 //!
