@@ -14,6 +14,7 @@ mod greylist;
 mod import;
 mod journal;
 mod list;
+mod log_lines;
 mod man;
 mod output;
 mod report;

@@ -1,6 +1,6 @@
 //! `postward serve`: the daemon.
 
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Stderr};
 use std::panic::PanicHookInfo;
 use std::process::ExitCode;
 
@@ -11,6 +11,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Layer as _, fmt, registry};
 
 use super::fields::Plain;
+use super::log_lines::LogLines;
 use super::{Common, Failure};
 use crate::daemon;
 use crate::text::printable;
@@ -36,7 +37,7 @@ enum LogFormat {
 
 impl ServeArgs {
     pub(super) async fn run(self, common: &Common) -> Result<ExitCode, Failure> {
-        self.start_logging();
+        let _lines = self.start_logging()?;
         let file = common.policy_file()?;
         daemon::serve(&file, common.database.as_deref()).await?;
         Ok(ExitCode::SUCCESS)
@@ -44,17 +45,24 @@ impl ServeArgs {
 
     /// A log that cannot be written, because its disk is full or its reader has gone, costs lines and no mail: telling of it
     /// on the same stderr would panic.
-    fn start_logging(self) {
+    fn start_logging(self) -> Result<LogLines<Stderr>, Failure> {
+        let lines = LogLines::start(std::io::stderr())
+            .map_err(|error| Failure::unavailable(format!("cannot start: {error}")))?;
+        let writer = lines.writer();
         let coloured = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
         let only_ours = only_ours(self.log_level);
-        let layer =
-            fmt::layer().with_writer(std::io::stderr).with_target(false).log_internal_errors(false).with_ansi(coloured);
+        let layer = fmt::layer()
+            .with_writer(move || writer.clone())
+            .with_target(false)
+            .log_internal_errors(false)
+            .with_ansi(coloured);
         match self.log_format {
             LogFormat::Human if coloured => registry().with(layer.with_filter(only_ours)).init(),
             LogFormat::Human => registry().with(layer.fmt_fields(Plain).with_filter(only_ours)).init(),
             LogFormat::Json => registry().with(layer.json().flatten_event(true).with_filter(only_ours)).init(),
         }
         std::panic::set_hook(Box::new(log_panic));
+        Ok(lines)
     }
 }
 

@@ -194,6 +194,10 @@ fn a_log_that_cannot_be_written_costs_no_mail() {
     for (trouble, script) in [
         ("its disk is full", r#"exec "$@" 2>/dev/full"#),
         ("its reader is gone", r#"mkfifo log.pipe; exec 3<>log.pipe 2>log.pipe 3<&-; exec "$@""#),
+        (
+            "its reader reads no more",
+            r#"mkfifo log.pipe; exec 3<>log.pipe 2>log.pipe; head -c 65536 /dev/zero >&3; exec "$@""#,
+        ),
     ] {
         let mut postward = Postward::install(Transport::Inet, GREYLIST);
         postward.serve_by(through_shell(&postward, script));
