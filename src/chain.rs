@@ -14,7 +14,9 @@ use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout_at};
 
 pub use self::decision::{Decision, TraceStep};
 pub use self::policy::Policy;
@@ -67,7 +69,7 @@ impl Chain {
     /// Answers a request, and logs the decision.
     pub async fn answer(&self, request: &Request, world: &World) -> Decision {
         let started = Instant::now();
-        let mut decision = self.decide(request, world).await;
+        let mut decision = self.decide_from(started, request, world).await;
         decision.elapsed = started.elapsed();
         log::decision(&decision, request);
         decision
@@ -84,6 +86,10 @@ impl Chain {
 
     /// Decides about a request: within the deadline, and whatever a check does.
     pub async fn decide(&self, request: &Request, world: &World) -> Decision {
+        self.decide_from(Instant::now(), request, world).await
+    }
+
+    async fn decide_from(&self, started: Instant, request: &Request, world: &World) -> Decision {
         let mut course = Course::default();
         if let Some((reason, evidence)) = self.exemption(request) {
             course.exempt(reason, &evidence);
@@ -96,8 +102,9 @@ impl Chain {
         if request.client_address.is_none() {
             return course.into_decision(); // nothing can be said about a client that Postfix does not know itself
         }
-        let checks = self.run(request, world, role.is_some(), &mut course);
-        if tokio::time::timeout(self.deadline, checks).await.is_err() {
+        let end = started + self.deadline;
+        let checks = self.run(request, world, role.is_some(), end, &mut course);
+        if timeout_at(end, checks).await.is_err() {
             course.fail(Reason::Deadline, &format!("no answer within {:?}", self.deadline));
         }
         let header = self.headers.of(request, &course, &self.authserv_id, world.now);
@@ -129,14 +136,13 @@ impl Chain {
     }
 
     /// Asks the checks; about a role account only the access lists.
-    async fn run(&self, request: &Request, world: &World, is_role: bool, course: &mut Course) {
-        let end = tokio::time::Instant::now() + self.deadline;
+    async fn run(&self, request: &Request, world: &World, is_role: bool, end: Instant, course: &mut Course) {
         for (position, link) in self.links.iter().enumerate() {
             let is_left_out = course.skips(link.name) || (is_role && link.name != access::REGISTRATION.name);
             if is_left_out || !link.check.applies_to(request.protocol_state) {
                 continue;
             }
-            course.begin(link.name, link.mode);
+            let begun = course.begin(link.name, link.mode);
             let context = Context {
                 request,
                 lists: &world.lists,
@@ -148,10 +154,10 @@ impl Chain {
             };
             // Clients choose the names that are looked up. One whose names are slow must not use up the time of the checks that
             // follow, or it could switch them off.
-            let left = end.saturating_duration_since(tokio::time::Instant::now());
+            let left = end.saturating_duration_since(begun);
             let time = if position + 1 == self.links.len() { left } else { left / 2 };
             let check = unless_panicking(async { link.check.find(&context).await });
-            let finding = match tokio::time::timeout(time, check).await {
+            let finding = match timeout_at(begun + time, check).await {
                 Ok(Ok(finding)) => finding,
                 Ok(Err(Panicked)) if link.mode == Mode::Observe => Finding::error(&BUG),
                 Ok(Err(Panicked)) => return course.fail(Reason::Error, BUG),

@@ -24,7 +24,8 @@ pub fn from_octets(octets: &[u8]) -> Cow<'_, str> {
 /// The text with every character escaped that could forge a line, move a cursor or turn the reading
 /// direction, and cut after `most` octets (at a character, marked by `…`).
 pub fn printable(text: &str, most: usize) -> Cow<'_, str> {
-    if text.len() <= most && !text.chars().any(is_unprintable) {
+    let is_clean = text.bytes().all(|octet| matches!(octet, b' '..=b'~')) || !text.chars().any(is_unprintable);
+    if text.len() <= most && is_clean {
         return Cow::Borrowed(text);
     }
     let mut clean = String::with_capacity(text.len().min(most) + 8);

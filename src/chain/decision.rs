@@ -1,9 +1,10 @@
 //! How a decision comes about.
 
 use std::ops::ControlFlow;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::Serialize;
+use tokio::time::Instant;
 
 use super::steps::Mode;
 use crate::checks::{Consequence, Finding, Reason};
@@ -119,12 +120,14 @@ impl Course {
     /// The request is not checked at all.
     pub(super) fn exempt(&mut self, reason: Reason, evidence: &str) {
         self.begin("exempt", Mode::Enforce);
-        self.end(&Finding::new(reason, evidence), Some(Consequence::Allow));
+        self.end(Some(reason), evidence.to_owned(), Some(Consequence::Allow));
     }
 
-    /// A check is asked.
-    pub(super) fn begin(&mut self, check: &'static str, mode: Mode) {
-        self.running = Some((check, mode, Instant::now()));
+    /// A check is asked; answers when.
+    pub(super) fn begin(&mut self, check: &'static str, mode: Mode) -> Instant {
+        let now = Instant::now();
+        self.running = Some((check, mode, now));
+        now
     }
 
     /// The check that was asked has answered: breaks when the decision is made.
@@ -132,7 +135,7 @@ impl Course {
         if let (Some((check, ..)), Some(triplet)) = (self.running, &finding.triplet) {
             self.thread = Some((check, triplet.into()));
         }
-        let mode = self.end(&finding, consequence);
+        let mode = self.end(finding.reason, finding.evidence, consequence);
         if mode == Mode::Observe {
             return ControlFlow::Continue(());
         }
@@ -165,7 +168,7 @@ impl Course {
     /// if it was an observed step that took so long.
     pub(super) fn fail(&mut self, reason: Reason, evidence: &str) {
         self.running.get_or_insert(("chain", Mode::Enforce, Instant::now())).1 = Mode::Enforce;
-        self.end(&Finding::new(reason, evidence), Some(Consequence::Ignore));
+        self.end(Some(reason), evidence.to_owned(), Some(Consequence::Ignore));
     }
 
     /// The decision. A refusal or deferral is the last enforced step's; a recipient who passes does so because of the last
@@ -182,14 +185,14 @@ impl Course {
         ControlFlow::Break(())
     }
 
-    fn end(&mut self, finding: &Finding, consequence: Option<Consequence>) -> Mode {
+    fn end(&mut self, reason: Option<Reason>, evidence: String, consequence: Option<Consequence>) -> Mode {
         let Some((check, mode, started)) = self.running.take() else { return Mode::Off };
         self.trace.push(TraceStep {
             check,
             mode,
-            reason: finding.reason,
+            reason,
             consequence,
-            evidence: finding.evidence.clone(),
+            evidence,
             elapsed_us: u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
         });
         mode

@@ -247,7 +247,7 @@ impl GreylistCheck {
         };
         let retention = if context.clock_is_sure { &self.retention } else { &self.for_ever };
         match self.store.record_attempt(&attempt, retention, context.now).await {
-            Ok(sighting) => self.found(&attempt, &sighting, context.now).await,
+            Ok(sighting) => self.found(attempt, &sighting, context.now).await,
             Err(error) => Finding::error(&error),
         }
     }
@@ -268,12 +268,9 @@ impl GreylistCheck {
         Some(Attempt { identities, network, sender, recipient, instance: request.instance.clone() })
     }
 
-    async fn found(&self, attempt: &Attempt, sighting: &Sighting, now: Timestamp) -> Finding {
-        let triplet = Triplet {
-            client: sighting.client.clone(),
-            sender: attempt.sender.clone(),
-            recipient: attempt.recipient.clone(),
-        };
+    async fn found(&self, attempt: Attempt, sighting: &Sighting, now: Timestamp) -> Finding {
+        let Attempt { sender, recipient, .. } = attempt;
+        let triplet = Triplet { client: sighting.client.clone(), sender, recipient };
         let finding = self.judged(&triplet, sighting, now).await;
         Finding { triplet: Some(triplet), ..finding }
     }

@@ -7,43 +7,42 @@ use super::ProtocolError;
 use crate::mail::{Mailbox, ReversePath, fold_host};
 use crate::net::parse_address;
 
-/// The attributes that postward looks at, of those that Postfix sends (SMTPD_POLICY_README).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "they are called as in SMTPD_POLICY_README, which describes them")]
-pub enum Attribute {
-    Request,
-    ProtocolState,
-    ClientAddress,
-    ClientName,
-    HeloName,
-    Sender,
-    Recipient,
-    RecipientCount,
-    Instance,
-    SaslUsername,
-    CcertSubject,
+macro_rules! attributes {
+    ($($attribute:ident = $name:literal,)+) => {
+        /// The attributes that postward looks at, of those that Postfix sends (SMTPD_POLICY_README).
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[expect(missing_docs, reason = "they are called as in SMTPD_POLICY_README, which describes them")]
+        pub enum Attribute {
+            $($attribute,)+
+        }
+
+        impl Attribute {
+            /// All of them, with the names that Postfix gives them.
+            pub const ALL: [(Self, &'static str); [$($name),+].len()] = [$((Self::$attribute, $name)),+];
+
+            /// Finds an attribute by its name; `None` for those that postward has no use for, which are not errors.
+            pub fn from_name(name: &[u8]) -> Option<Self> {
+                $(if name == $name.as_bytes() {
+                    return Some(Self::$attribute);
+                })+
+                None
+            }
+        }
+    };
 }
 
-impl Attribute {
-    /// All of them, with the names that Postfix gives them.
-    pub const ALL: [(Self, &'static str); 11] = [
-        (Self::Request, "request"),
-        (Self::ProtocolState, "protocol_state"),
-        (Self::ClientAddress, "client_address"),
-        (Self::ClientName, "client_name"),
-        (Self::HeloName, "helo_name"),
-        (Self::Sender, "sender"),
-        (Self::Recipient, "recipient"),
-        (Self::RecipientCount, "recipient_count"),
-        (Self::Instance, "instance"),
-        (Self::SaslUsername, "sasl_username"),
-        (Self::CcertSubject, "ccert_subject"),
-    ];
-
-    /// Finds an attribute by its name; `None` for those that postward has no use for, which are not errors.
-    pub fn from_name(name: &[u8]) -> Option<Self> {
-        Self::ALL.iter().find(|(_, known)| known.as_bytes() == name).map(|(attribute, _)| *attribute)
-    }
+attributes! {
+    Request = "request",
+    ProtocolState = "protocol_state",
+    ClientAddress = "client_address",
+    ClientName = "client_name",
+    HeloName = "helo_name",
+    Sender = "sender",
+    Recipient = "recipient",
+    RecipientCount = "recipient_count",
+    Instance = "instance",
+    SaslUsername = "sasl_username",
+    CcertSubject = "ccert_subject",
 }
 
 /// The values of a request, as far as they were given.
@@ -56,6 +55,11 @@ impl Attributes {
         if let Some(slot) = self.0.get_mut(attribute as usize) {
             slot.get_or_insert_with(|| value.into_owned());
         }
+    }
+
+    /// Takes a value out, empty when there is none.
+    fn take(&mut self, attribute: Attribute) -> String {
+        self.0.get_mut(attribute as usize).and_then(Option::take).unwrap_or_default()
     }
 
     /// The value, empty when there is none.
@@ -113,7 +117,9 @@ pub struct Request {
 
 impl Request {
     /// Gives attributes their meaning. None but `request` is required.
-    pub fn from_attributes(attributes: Attributes) -> Result<Self, ProtocolError> {
+    pub fn from_attributes(mut attributes: Attributes) -> Result<Self, ProtocolError> {
+        let (helo_name, mut instance) = (attributes.take(Attribute::HeloName), attributes.take(Attribute::Instance));
+        instance.truncate(instance.floor_char_boundary(MAX_INSTANCE));
         let get = |attribute| attributes.get(attribute);
         if get(Attribute::Request) != "smtpd_access_policy" {
             let shown = crate::text::printable(get(Attribute::Request), 60).into_owned();
@@ -124,19 +130,14 @@ impl Request {
             protocol_state: ProtocolState::parse(get(Attribute::ProtocolState)),
             client_address: parse_address(get(Attribute::ClientAddress)),
             client_name: confirmed_name(get(Attribute::ClientName)),
-            helo_name: get(Attribute::HeloName).to_owned(),
+            helo_name,
             sender: ReversePath::parse(get(Attribute::Sender)),
             recipient: (!recipient.is_empty()).then(|| Mailbox::parse(recipient)),
             recipient_count: get(Attribute::RecipientCount).parse().unwrap_or_default(),
-            instance: beginning(get(Attribute::Instance), MAX_INSTANCE).to_owned(),
+            instance,
             authenticated: !get(Attribute::SaslUsername).is_empty() || !get(Attribute::CcertSubject).is_empty(),
         })
     }
-}
-
-/// The text up to so many octets, cut at a character.
-fn beginning(text: &str, most: usize) -> &str {
-    text.get(..text.floor_char_boundary(most)).unwrap_or_default()
 }
 
 /// Postfix writes `unknown` for a client without a name, and for one whose name does not resolve back.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
+use equivalent::Equivalent;
 use moka::sync::Cache;
 
 use super::{
@@ -84,7 +85,7 @@ impl<G: Greylist + ?Sized + 'static> Remembered<G> {
             return None;
         }
         let last_seen = item.use_at(now);
-        self.write_back(&item, Used::Client(identity.to_owned()), now);
+        self.write_back(&item, || Used::Client(identity.to_owned()), now);
         Some(Sighting { first_seen: last_seen, ..item.sighting.clone() })
     }
 
@@ -95,26 +96,26 @@ impl<G: Greylist + ?Sized + 'static> Remembered<G> {
         retention: &Retention,
         now: Timestamp,
     ) -> Option<Sighting> {
-        let triplet = triplet_of(identity, attempt);
-        let item = self.passed.get(&triplet)?;
+        let key = Key { client: identity, sender: &attempt.sender, recipient: &attempt.recipient };
+        let item = self.passed.get(&key)?;
         if item.has_lapsed(retention, now) {
-            self.passed.invalidate(&triplet);
+            self.passed.invalidate(&key);
             return None;
         }
         item.use_at(now);
-        self.write_back(&item, Used::Triplet(triplet), now);
+        self.write_back(&item, || Used::Triplet(triplet_of(identity, attempt)), now);
         Some(item.sighting.clone())
     }
 
     /// Tells the store of a use, unless it knows of one within the hour. Nobody waits for it; if it fails, the next use
     /// tries again.
-    fn write_back(&self, item: &Arc<Item>, used: Used, now: Timestamp) {
+    fn write_back(&self, item: &Arc<Item>, used: impl FnOnce() -> Used, now: Timestamp) {
         let known = item.written.load(Ordering::Acquire);
         let is_due = elapsed(moment(known), now).is_some_and(|age| age >= HOUR);
         if !is_due || !item.claims(known, now.as_second()) {
             return;
         }
-        let (store, item) = (Arc::clone(&self.store), Arc::clone(item));
+        let (store, item, used) = (Arc::clone(&self.store), Arc::clone(item), used());
         tokio::spawn(async move {
             if let Err(error) = store.note_use(used, now).await {
                 tracing::debug!(%error, "a use was not written back");
@@ -249,6 +250,20 @@ impl<G: Greylist + ?Sized + 'static> Greylist for Remembered<G> {
 
     fn revision(&self) -> Answer<'_, u64> {
         self.store.revision()
+    }
+}
+
+/// A [`Triplet`] that is only looked for.
+#[derive(Hash)]
+struct Key<'a> {
+    client: &'a str,
+    sender: &'a str,
+    recipient: &'a str,
+}
+
+impl Equivalent<Triplet> for Key<'_> {
+    fn equivalent(&self, Triplet { client, sender, recipient }: &Triplet) -> bool {
+        (self.client, self.sender, self.recipient) == (client, sender, recipient)
     }
 }
 
