@@ -45,23 +45,52 @@ struct Arguments {
 struct Mode {
     name: &'static str,
     start: fn(Option<&DnsServer>) -> Server,
+    /// postgrey, brought to know the same.
+    postgrey: fn() -> Option<Server>,
     requests: fn() -> Requests,
     /// Whether the recipients pass.
     passes: bool,
 }
 
 const MODES: [Mode; 4] = [
-    Mode { name: "known", start: |_| knowing(GREYLIST), requests: Requests::same, passes: true },
-    Mode { name: "new", start: |_| Installation::new(GREYLIST).serve(), requests: || Requests::New, passes: false },
-    Mode { name: "allowed", start: |_| allowing(), requests: Requests::same, passes: true },
-    Mode { name: "full", start: |dns| knowing(&whole_chain(dns.unwrap())), requests: Requests::same, passes: true },
+    Mode {
+        name: "known",
+        start: |_| knowing(GREYLIST),
+        postgrey: || servers::postgrey("").inspect(all_pass),
+        requests: Requests::same,
+        passes: true,
+    },
+    Mode {
+        name: "new",
+        start: |_| Installation::new(GREYLIST).serve(),
+        postgrey: || servers::postgrey(""),
+        requests: || Requests::New,
+        passes: false,
+    },
+    Mode {
+        name: "allowed",
+        start: |_| allowing(),
+        postgrey: || servers::postgrey(ALLOWED),
+        requests: Requests::same,
+        passes: true,
+    },
+    Mode {
+        name: "full",
+        start: |dns| knowing(&whole_chain(dns.unwrap())),
+        postgrey: || None,
+        requests: Requests::same,
+        passes: true,
+    },
 ];
 
 /// How long a daemon may take until it knows what it is to know, and how long it is asked each time.
 const PATIENCE: Duration = Duration::from_secs(60);
-const WHILE: Duration = Duration::from_millis(500);
+const WHILE: Duration = Duration::from_millis(1500);
 
 const GREYLIST: &str = "chain: [access, greylist]\n";
+
+/// All clients of [`Requests::same`].
+const ALLOWED: &str = "192.0.2.0/24";
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
@@ -80,9 +109,12 @@ fn main() {
             continue;
         }
         let dns = (mode.name == "full").then(internet);
-        let server = (mode.start)(dns.as_ref());
+        let (ours, postgrey) = ((mode.start)(dns.as_ref()), (mode.postgrey)());
         for (transport, connections) in rows {
-            measure(mode, transport, connections, &server, &null, &arguments);
+            let postgrey = postgrey.as_ref().filter(|_| transport == Transport::Inet);
+            let servers = [("  null", &null), (mode.name, &ours)].into_iter();
+            let servers: Vec<_> = servers.chain(postgrey.map(|server| ("  postgrey", server))).collect();
+            measure(mode, transport, connections, &servers, &arguments);
         }
     }
 }
@@ -101,24 +133,27 @@ fn word(transport: Transport) -> &'static str {
     if transport == Transport::Inet { "tcp" } else { "unix" }
 }
 
-fn measure(mode: &Mode, transport: Transport, connections: usize, server: &Server, null: &Server, how: &Arguments) {
+/// Measures the servers in alternation. The first is what the others are compared with.
+fn measure(mode: &Mode, transport: Transport, connections: usize, servers: &[(&str, &Server)], how: &Arguments) {
     let requests = (mode.requests)();
     let time = Duration::from_secs_f64(how.seconds);
     let run = |server: &Server, time| load::round(&server.target(transport), connections, &requests, time);
-    let (mut nulls, mut ours) = (Figures::default(), Figures::default());
-    run(server, time / 4);
+    let mut all: Vec<Figures> = servers.iter().map(|_| Figures::default()).collect();
+    servers.iter().for_each(|(_, server)| drop(run(server, time / 4)));
     for _ in 0..how.rounds {
-        for (server, figures) in [(null, &mut nulls), (server, &mut ours)] {
+        for ((_, server), figures) in servers.iter().zip(&mut all) {
             let before = server.cpu();
             let round = run(server, time);
             figures.add(round, server.cpu() - before);
             server.forget_log();
         }
     }
-    check(mode, &ours);
-    let name = format!("{} {} {connections}", mode.name, word(transport));
-    print_row(&format!("  null {}", word(transport)), &nulls, 1.0);
-    print_row(&name, &ours, ours.ratio_to(&nulls));
+    for ((name, _), figures) in servers.iter().zip(&all) {
+        if *name != "  null" {
+            check(mode, figures);
+        }
+        print_row(&format!("{name} {} {connections}", word(transport)), figures, figures.ratio_to(&all[0]));
+    }
 }
 
 /// A server that answers something else may well be fast.
@@ -136,20 +171,28 @@ fn print_row(name: &str, figures: &Figures, ratio: f64) {
 /// A daemon for which all triplets that will be asked about have passed.
 fn knowing(policy: &str) -> Server {
     let server = Installation::new(policy).serve();
-    let (target, requests) = (server.target(Transport::Unix), Requests::same());
-    let ask_all = || Some(load::round(&target, 1, &requests, WHILE)).filter(|round| round.requests() > KNOWN);
-    until(PATIENCE, ask_all).expect("all triplets are asked about");
+    until(PATIENCE, || ask_all(&server)).expect("all triplets are asked about");
     server.run(&["greylist", "allow", "--recipient", "bob@example.net"]);
-    // The daemon looks for changes once a second.
-    let all_pass = || ask_all().filter(|round| round.passed == round.requests());
-    until(PATIENCE, all_pass).expect("all triplets pass");
+    all_pass(&server);
     server
+}
+
+/// Asks about triplets until there was enough time for all of them.
+fn ask_all(server: &Server) -> Option<Round> {
+    let round = load::round(&server.target(Transport::Unix), 1, &Requests::same(), WHILE);
+    Some(round).filter(|round| round.requests() > KNOWN)
+}
+
+/// Asks until all triplets pass: postward looks for changes once a second, postgrey lets them wait so long.
+fn all_pass(server: &Server) {
+    let passes = || ask_all(server).filter(|round| round.passed == round.requests());
+    until(PATIENCE, passes).expect("all triplets pass");
 }
 
 /// A daemon that lets all clients that will ask in.
 fn allowing() -> Server {
     let postward = Installation::new(GREYLIST);
-    postward.run(&["list", "add", "allow", "--client", "192.0.2.0/24"]);
+    postward.run(&["list", "add", "allow", "--client", ALLOWED]);
     postward.serve()
 }
 

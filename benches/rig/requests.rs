@@ -12,7 +12,7 @@ pub(crate) const DOMAIN: &str = "example.org";
 /// Requests to be sent.
 #[derive(Debug, Clone)]
 pub(crate) enum Requests {
-    /// These, from the first again after the last.
+    /// About these, from the first again after the last, but each in a transaction of its own.
     Same(Arc<[Box<[u8]>]>),
     /// Always others, of which none was ever sent before.
     New,
@@ -36,11 +36,23 @@ impl Requests {
         move || match &requests {
             Self::Same(requests) => {
                 position += 1;
-                requests[position % requests.len()].clone()
+                in_a_transaction_of_its_own(requests[position % requests.len()].clone())
             }
             Self::New => next_new(),
         }
     }
+}
+
+/// Postfix repeats a request only when a connection broke, and then it is no second one.
+fn in_a_transaction_of_its_own(mut request: Box<[u8]>) -> Box<[u8]> {
+    static SERIAL: AtomicU64 = AtomicU64::new(1);
+    let mut serial = SERIAL.fetch_add(1, Ordering::Relaxed);
+    let start = memchr::memmem::find(&request, INSTANCE.as_bytes()).unwrap() + INSTANCE.len();
+    for octet in &mut request[start..start + 16] {
+        *octet = b"0123456789abcdef"[(serial % 16) as usize];
+        serial /= 16;
+    }
+    request
 }
 
 /// A sender and a network that nobody has heard of: 65,536 networks take turns.
@@ -62,12 +74,15 @@ fn letters(mut number: u64) -> String {
     letters
 }
 
+/// What the unique number of a transaction follows.
+const INSTANCE: &str = "instance=589f.6b00ee36.";
+
 fn request(client: &str, name: &str, sender: &str, instance: u64) -> Box<[u8]> {
     let request = format!(
         "request=smtpd_access_policy\nprotocol_state=RCPT\nprotocol_name=ESMTP\nclient_address={client}\n\
          client_name={name}\nclient_port=49182\nreverse_client_name={name}\nserver_address=192.0.2.200\nserver_port=25\n\
          helo_name=mail.{DOMAIN}\nsender={sender}\nrecipient=bob@example.net\nrecipient_count=0\nqueue_id=\n\
-         instance=589f.6b00ee36.{instance:x}.0\nsize=0\netrn_domain=\nstress=\nsasl_method=\nsasl_username=\nsasl_sender=\n\
+         {INSTANCE}{instance:016x}.0\nsize=0\netrn_domain=\nstress=\nsasl_method=\nsasl_username=\nsasl_sender=\n\
          ccert_subject=\nccert_issuer=\nccert_fingerprint=\nccert_pubkey_fingerprint=\nencryption_protocol=\n\
          encryption_cipher=\nencryption_keysize=0\npolicy_context=\n\n"
     );

@@ -42,6 +42,23 @@ pub(crate) fn null() -> Server {
     Server::start(command, dir, Endpoint::Inet(tcp), Endpoint::Unix(unix))
 }
 
+/// Starts Debian's postgrey if it is installed. It waits a second where it would have waited for minutes, and does not come to know
+/// clients.
+pub(crate) fn postgrey(allowed: &str) -> Option<Server> {
+    let program = Path::new("/usr/sbin/postgrey");
+    if !program.exists() {
+        return None;
+    }
+    let dir = TempDir::new().unwrap();
+    let (tcp, clients) = (free_port(), dir.path().join("clients"));
+    fs::write(&clients, allowed).unwrap();
+    let mut command = Command::new(program);
+    command.arg(format!("--inet={tcp}")).args(["--delay=1", "--auto-whitelist-clients=0", "--user=root", "--group=root"]);
+    command.arg(format!("--dbdir={}", dir.path().display())).arg("--whitelist-recipients=/dev/null");
+    command.arg(format!("--whitelist-clients={}", clients.display()));
+    Some(Server::start(command, dir, Endpoint::Inet(tcp), Endpoint::Inet(tcp)))
+}
+
 impl Installation {
     /// Writes the policy file; `policy` is all of it but `listen`.
     pub(crate) fn new(policy: &str) -> Self {
