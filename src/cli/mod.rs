@@ -15,6 +15,7 @@ mod import;
 mod journal;
 mod list;
 mod man;
+mod opened;
 mod output;
 mod report;
 mod selectors;
