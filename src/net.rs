@@ -27,6 +27,11 @@ pub enum NetworkError {
     },
 }
 
+/// The name of this host, as the system knows it.
+pub fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
 /// Reads `client_address` (SMTPD_POLICY_README). Postfix may also send `unknown` there, and nothing that
 /// is no address is trusted further. IPv4-mapped IPv6 addresses count as IPv4.
 pub fn parse_address(text: &str) -> Option<IpAddr> {

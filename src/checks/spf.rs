@@ -175,7 +175,8 @@ fn evidence(evaluation: &Evaluation) -> String {
         (Some(mechanism), None) => format!(" by {mechanism} of {record}"),
         (None, None) => String::new(),
     };
-    format!("{domain}{by} ({lookups} lookups)")
+    let noun = if *lookups == 1 { "lookup" } else { "lookups" };
+    format!("{domain}{by} ({lookups} {noun})")
 }
 
 #[cfg(test)]
@@ -231,7 +232,7 @@ mod tests {
         assert_eq!(find("a@slow.example").await.evidence, "slow.example: no answer in time (0 lookups)");
         let broken = find("a@broken.example").await;
         assert_eq!(broken.status, Some("5.7.24"), "{}", broken.text);
-        assert_eq!(find("a@redirect.example").await.evidence, "redirect.example by -all of plain.example (1 lookups)");
+        assert_eq!(find("a@redirect.example").await.evidence, "redirect.example by -all of plain.example (1 lookup)");
     }
 
     #[tokio::test]

@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 
 use super::Failure;
 use super::output::{line, note};
+use crate::config::Config;
 use crate::moving::settings::{Start, Translation};
 
 const HELP: &str = "\
@@ -46,25 +47,25 @@ impl PostgreyArgs {
         let file = std::fs::read_to_string(&self.from)
             .map_err(|error| Failure::unavailable(format!("cannot read {shown}: {error}")))?;
         let start = Start::parse(&file).map_err(|error| Failure::no(format!("{shown}: {error}")))?;
-        let Translation { policy, endpoint, database } = start.translate(|file| std::path::Path::new(file).exists());
+        let Translation { policy, database } = start.translate(|file| std::path::Path::new(file).exists());
         line(policy.trim_end())?;
-        next_steps(&endpoint, &database.display()).lines().for_each(note);
+        next_steps(&database.display()).lines().for_each(note);
         Ok(ExitCode::SUCCESS)
     }
 }
 
-/// Postfix looks for sockets from its queue directory, also where it runs chrooted to it.
-fn next_steps(endpoint: &str, database: &dyn std::fmt::Display) -> String {
-    let endpoint = endpoint.replace("unix:/var/spool/postfix/", "unix:");
+/// postgrey stays in service until postward has shown what it would do.
+fn next_steps(database: &dyn std::fmt::Display) -> String {
+    let endpoint = Config::default().listen.first().map(ToString::to_string).unwrap_or_default();
     format!(
         "\
 next, with this as /etc/postward/policy.yaml:
   postward config check
-  systemctl stop postgrey    # postward is to listen where it does
-  postward serve             # as a service, or in another terminal; it makes the database
+  systemctl reload postward    # or `postward serve`, in another terminal
   db_dump -h {database} -p postgrey.db | postward greylist import - --format postgrey
   db_dump -h {database} -p postgrey_clients.db | postward greylist import - --format postgrey
-and in main.cf, in the place of postgrey's check_policy_service:
-  check_policy_service {{ {endpoint}, timeout=10s, default_action=DUNNO }}"
+and in main.cf, behind postgrey's check_policy_service, which goes when you are content:
+  check_policy_service {{ {endpoint}, timeout=10s, default_action=DUNNO }}
+  postward doctor              # is it wired well?"
     )
 }

@@ -16,6 +16,7 @@ mod journal;
 mod list;
 mod log_lines;
 mod man;
+mod opened;
 mod output;
 mod report;
 mod selectors;

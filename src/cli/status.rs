@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use self::asked::{Answer, ask};
 use super::failure::NO;
+use super::opened::opened_by_systemd;
 use super::output::{Format, Output, json_line};
 use super::{Common, Failure};
 use crate::clock::{Clock as _, SystemClock, earlier};
@@ -59,7 +60,12 @@ struct Decided {
 
 impl StatusArgs {
     pub(super) async fn run(self, common: &Common) -> Result<ExitCode, Failure> {
-        let policy = common.policy_without_keys()?;
+        let mut policy = common.policy_without_keys()?;
+        if let Ok(file) = common.policy_file()
+            && let Some(opened) = opened_by_systemd(&file).await
+        {
+            policy.config.listen = opened;
+        }
         let answer = ask(&policy.config).await?;
         let decided = decided(common, &policy).await;
         let report = match answer {

@@ -85,7 +85,7 @@ pub enum ServeError {
 pub async fn serve(policy_file: &Path, database: Option<&Path>) -> Result<(), ServeError> {
     let policy = Policy::load(policy_file)?;
     let mut signals = Signals::new().map_err(ServeError::Signals)?;
-    let (listeners, map_listeners) = listen(&policy.config)?;
+    let (listeners, map_listeners, overruled) = listen(&policy.config)?;
     let http_listeners = listener::bind_all(policy.config.http.0.as_slice(), policy.config.socket_mode)?;
     let state_directory = std::env::var_os("STATE_DIRECTORY").map(PathBuf::from);
     let database = policy.config.database_path(database, state_directory.as_deref());
@@ -128,7 +128,12 @@ pub async fn serve(policy_file: &Path, database: Option<&Path>) -> Result<(), Se
         if let Some(earlier) = reloading.take() {
             earlier.abort(); // the file is read again, and what it said before does not matter any more
         }
-        reloading = Some(tokio::spawn(reload(service.clone(), policy_file.to_owned(), policy.config.clone())));
+        reloading = Some(tokio::spawn(reload(
+            service.clone(),
+            policy_file.to_owned(),
+            policy.config.clone(),
+            overruled.clone(),
+        )));
     }
     tracing::info!("ending");
     supervisor::stopping();
@@ -143,18 +148,22 @@ pub async fn serve(policy_file: &Path, database: Option<&Path>) -> Result<(), Se
     Ok(())
 }
 
-/// The sockets for policy requests and those for maps: each kind as systemd has opened it, or else as the policy names it.
-fn listen(config: &Config) -> Result<(Listeners, Listeners), ServeError> {
+/// The sockets for policy requests and those for maps: each kind as systemd has opened it, or else as the policy names it. And
+/// what of the policy does not count because systemd has.
+fn listen(config: &Config) -> Result<(Listeners, Listeners, Vec<&'static str>), ServeError> {
     let given = Activated::take()?.unwrap_or_default();
-    let open = |given: Vec<Inherited>, setting, endpoints: &[Endpoint]| {
+    let mut overruled = Vec::new();
+    let mut open = |given: Vec<Inherited>, setting: &'static str, endpoints: &[Endpoint]| {
         if given.is_empty() {
             return listener::bind_all(endpoints, config.socket_mode);
         }
         tracing::info!("systemd has opened sockets: `{setting}` in the policy file does not count");
+        overruled.push(setting);
         listener::adopt_all(given)
     };
     let policy = open(given.policy, "listen", &config.listen)?;
-    Ok((policy, open(given.socketmap, "batv.socketmap", &config.batv.socketmap)?))
+    let maps = open(given.socketmap, "batv.socketmap", &config.batv.socketmap)?;
+    Ok((policy, maps, overruled))
 }
 
 type Listeners = Vec<Arc<Listener>>;
@@ -166,7 +175,7 @@ fn with<D>(service: &Arc<Service>, begin: fn(Arc<Service>) -> D) -> impl Fn() ->
 }
 
 /// Puts a changed policy file in force, or keeps what runs and says why.
-async fn reload(service: Arc<Service>, file: PathBuf, running: Config) {
+async fn reload(service: Arc<Service>, file: PathBuf, running: Config, overruled: Vec<&'static str>) {
     match Policy::load_again(&file) {
         Ok(policy) => {
             for (setting, same) in [
@@ -177,7 +186,9 @@ async fn reload(service: Arc<Service>, file: PathBuf, running: Config) {
                 ("http", policy.config.http == running.http),
                 ("http_allow_remote", policy.config.http_allow_remote == running.http_allow_remote),
             ] {
-                if !same {
+                if overruled.contains(&setting) && !same {
+                    tracing::warn!("`{setting}` in {} does not count: systemd has opened the sockets", file.display());
+                } else if !same {
                     tracing::warn!("`{setting}` has changed in {}, which needs a restart", file.display());
                 }
             }

@@ -1,8 +1,17 @@
 //! What postward needs: its database, the DNS, lists that can be believed.
 
 use super::{Area, Rule, Site, Symptom, Weight};
+use crate::config::{Config, Endpoint};
 
 pub(super) const RULES: &[Rule] = &[
+    Rule {
+        id: "listen-overruled",
+        area: Area::Postward,
+        weight: Weight::Notice,
+        what: "postward listens elsewhere than the policy file says",
+        why: "systemd opens the sockets (postward.socket), and then `listen` does not count",
+        look: overruled,
+    },
     Rule {
         id: "database-unusable",
         area: Area::Postward,
@@ -53,6 +62,20 @@ pub(super) const RULES: &[Rule] = &[
     },
 ];
 
+/// What stands in the policy file by default says nothing.
+fn overruled(site: &Site) -> Vec<Symptom> {
+    let listed = |endpoints: &[Endpoint]| endpoints.iter().map(Endpoint::to_string).collect::<Vec<_>>().join(", ");
+    let opened = &site.policy.config.listen;
+    let written = site.facts.overruled.iter();
+    let symptom = |written: &Vec<Endpoint>| Symptom {
+        setting: format!("listen: {}", listed(written)),
+        value: format!("{}, opened by systemd", listed(opened)),
+        cure: "take `listen` out of the policy file, or say by `systemctl edit postward.socket` where to listen"
+            .to_owned(),
+    };
+    written.filter(|written| *written != opened && **written != Config::default().listen).map(symptom).collect()
+}
+
 fn database(site: &Site) -> Vec<Symptom> {
     let symptom = |why: &String| Symptom {
         setting: format!("database: {}", site.policy.config.database.display()),
@@ -89,10 +112,13 @@ fn blocklists(site: &Site) -> Vec<Symptom> {
 }
 
 fn sources(site: &Site) -> Vec<Symptom> {
-    let symptom = |(file, why): &(String, String)| Symptom {
+    let symptom = |(file, why): &(String, String)| {
+        Symptom {
         setting: format!("lists: sources: {file}"),
         value: why.clone(),
-        cure: "put the file in its place, readable for the daemon's user, then `postward list refresh`".to_owned(),
+        cure: "put it in its place, readable for the daemon's user, or name its new one in the policy file; then `postward list refresh`"
+            .to_owned(),
+    }
     };
     site.facts.sources.iter().map(symptom).collect()
 }

@@ -23,6 +23,9 @@ pub struct Site {
 /// What was seen by trying. What was not tried is not in here.
 #[derive(Debug, Default)]
 pub struct Facts {
+    /// What the policy file says of `listen`, where it does not count because systemd has opened the sockets. What it has
+    /// opened stands in its place.
+    pub overruled: Option<Vec<Endpoint>>,
     /// Connections to policy services: what came of asking.
     pub answers: BTreeMap<Target, Result<(), String>>,
     /// Connections to maps that sign and verify: what came of asking.

@@ -169,6 +169,7 @@ fn backscatter() -> Vec<(&'static str, &'static str)> {
 /// What shows only by trying.
 fn tried() -> Vec<(&'static str, &'static str, Facts)> {
     let error = || "connection refused".to_owned();
+    let endpoints = |written: &str| Some(vec![written.parse().unwrap()]);
     let pair = |what: &str| vec![(what.to_owned(), error())];
     let policy = Target::Inet("127.0.0.1".to_owned(), "10040".to_owned());
     let wildcard = |parameter: &str, answer: &str| Wildcard {
@@ -187,6 +188,8 @@ fn tried() -> Vec<(&'static str, &'static str, Facts)> {
         ("alias-wildcard", "", alias("@example.net")),
         ("alias-wildcard", "", alias("alice, bob@example.net")),
         ("", "", alias("alice@example.org, bob")),
+        ("listen-overruled", "", Facts { overruled: endpoints("inet:127.0.0.1:10023"), ..Facts::default() }),
+        ("", "", Facts { overruled: endpoints("inet:127.0.0.1:10040"), ..Facts::default() }),
         ("database-unusable", "", Facts { database: Some(error()), ..Facts::default() }),
         ("dns-unanswered", "", Facts { dns: Some(error()), ..Facts::default() }),
         ("blocklist-unusable", "", Facts { blocklists: pair("bl.example"), ..Facts::default() }),

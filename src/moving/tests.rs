@@ -322,7 +322,8 @@ mod starts {
             ("--retry-window=2w", "--retry-window=2w"),
             ("--delay=86400 --retry-window=6h", "--retry-window=6h"),
             ("--auto-whitelist-clients=some", "--auto-whitelist-clients=some"),
-            ("--socketmode=rw", "--socketmode=rw"),
+            ("--socketmode=0660", "--socketmode=0660"),
+            ("-i localhost:60000", "--inet=localhost:60000"),
         ] {
             let file = format!("POSTGREY_OPTS=\"--unix=/run/postgrey.sock {options}\"\n");
             load(&file);
@@ -332,21 +333,21 @@ mod starts {
     }
 
     #[test]
-    fn postfix_goes_on_connecting_to_where_it_did() {
-        for (options, listen) in [
-            ("--inet=10023", "inet:127.0.0.1:10023"),
-            ("--inet=localhost:60000", "inet:127.0.0.1:60000"),
-            ("--inet=192.0.2.1:10023", "inet:192.0.2.1:10023"),
-            ("-i [::1]:10023", "inet:[::1]:10023"),
-            ("--unix=/var/spool/postfix/postgrey.sock --socketmode=0660", "unix:/var/spool/postfix/postgrey.sock"),
-            ("--unix=/x --inet=10023", "inet:127.0.0.1:10023"),
-        ] {
-            let file = format!("POSTGREY_OPTS='{options}'\n");
-            let listens: Vec<_> = load(&file).0.config.listen.iter().map(ToString::to_string).collect();
-            assert_eq!(listens, [listen], "{options}");
-            assert_eq!(translate(&file).endpoint, listen);
+    fn both_may_run_side_by_side() {
+        for options in
+            ["--inet=10023", "--inet=192.0.2.1:10023", "--unix=/var/spool/postfix/postgrey.sock --socketmode=0660"]
+        {
+            let (policy, _) = load(&format!("POSTGREY_OPTS='{options}'\n"));
+            assert_eq!(policy.config.listen, crate::config::Config::default().listen, "{options}");
         }
-        assert!(translate("POSTGREY_OPTS=--inet=mx.example.org:1").policy.contains("#   inet:mx.example.org:1\n"));
+    }
+
+    #[test]
+    fn it_can_be_tried_beside_postgrey_first() {
+        let text = translate("POSTGREY_OPTS=--inet=10023").policy.replace("# mode: observe", "mode: observe");
+        let policy = Policy::from_draft(Draft::parse("policy.yaml".as_ref(), text).unwrap()).unwrap();
+        let greylist = policy.steps.iter().find(|step| step.name == "greylist").unwrap();
+        assert_eq!(greylist.mode, crate::chain::Mode::Observe);
     }
 
     #[test]

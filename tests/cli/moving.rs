@@ -232,7 +232,8 @@ fn postgreys_options_become_a_policy_that_is_right() {
     desk.write("policy.yaml", &said.out);
     assert_eq!(desk.say("config check").ok().out, "policy.yaml is right\n");
     let policy: Value = serde_json::from_str(&desk.say("config show --format json").ok().out).unwrap();
-    assert_eq!(policy["listen"][0], "inet:127.0.0.1:10023");
+    // postgrey listens at its own until it goes.
+    assert_eq!(policy["listen"][0], "inet:127.0.0.1:10040");
     let greylist = &policy["chain"][1]["greylist"];
     for (option, value) in
         [("delay", "2m"), ("max_age", "60d"), ("retry_window", "6h"), ("text", "Please come back in {seconds} seconds")]
@@ -243,7 +244,7 @@ fn postgreys_options_become_a_policy_that_is_right() {
     assert!(said.out.contains("#   --privacy\n#     addresses are kept as they are"), "{}", said.out);
     for step in [
         "db_dump -h /var/lib/postgrey -p postgrey.db | postward greylist import - --format postgrey",
-        "check_policy_service { inet:127.0.0.1:10023, timeout=10s, default_action=DUNNO }",
+        "check_policy_service { inet:127.0.0.1:10040, timeout=10s, default_action=DUNNO }",
     ] {
         assert!(said.err.contains(step), "{}", said.err);
     }

@@ -111,7 +111,13 @@ fn the_page_needs_nothing_else_and_nothing_in_it_is_a_strangers_markup() {
 fn a_time_in_which_nothing_happened_is_an_answer_too() {
     let postward = busy();
     let text = beside(&postward, "report --since 2001-01-31 --until 2001-02-01").ok().out;
-    assert_eq!(text, "postward: 2001-01-31 00:00 to 2001-02-01 00:00 UTC (1d)\n\nnothing was asked in this time\n");
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    assert_eq!(
+        text,
+        format!(
+            "postward at {host}: 2001-01-31 00:00 to 2001-02-01 00:00 UTC (1d)\n\nnothing was asked in this time\n"
+        )
+    );
     let page = beside(&postward, "report --since 2001-01-31 --until 2001-02-01 --format html").ok().out;
     assert!(page.contains("Nothing was asked") && !page.contains("<svg"), "{page}");
     beside(&postward, "report --since 1d --until 2d").failed(2, &["--since: ", " is not before "]);

@@ -9,7 +9,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use crate::peer::{Ask, NEW, Peer};
-use crate::support::{Endpoint, GREYLIST, Postward, Tied, Transport, free_port, until};
+use crate::support::{Endpoint, GREYLIST, Postward, Tied, Transport, eventually, free_port, until};
 use crate::ways::logged;
 
 /// Listens where the daemon would.
@@ -43,6 +43,19 @@ fn who_connects_while_the_daemon_is_away_is_answered_when_it_is_back() {
             assert!(path.exists(), "its name is not the daemon's");
         }
     }
+}
+
+#[test]
+fn listen_counts_no_more_after_a_reload_than_before() {
+    let mut postward = Postward::install(Transport::Inet, GREYLIST);
+    postward.serve_on(socket(&postward), "policy");
+    postward.listen_also(Endpoint::Inet(free_port()));
+    postward.set_policy(GREYLIST);
+    postward.reload();
+    eventually("the change is told of", || {
+        !logged(&postward, "policy.yaml does not count: systemd has opened the sockets").is_empty()
+    });
+    assert!(logged(&postward, "needs a restart").is_empty(), "{}", postward.log());
 }
 
 #[test]

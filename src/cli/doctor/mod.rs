@@ -14,6 +14,7 @@ use clap::Args;
 use self::postconf::Programs;
 use self::show::Looked;
 use super::failure::NO;
+use super::opened::opened_by_systemd;
 use super::output::{Format, Output, json_line};
 use super::{Common, Failure};
 use crate::doctor::{Facts, Finding, Site, Weight, examine};
@@ -45,10 +46,12 @@ impl DoctorArgs {
     pub(super) async fn run(self, common: &Common) -> Result<ExitCode, Failure> {
         let policy_file = common.policy_file()?;
         // Whoever asks may be root, and the keys belong to the daemon's user.
-        let policy = common.policy_without_keys()?;
+        let mut policy = common.policy_without_keys()?;
+        let opened = opened_by_systemd(&policy_file).await;
+        let overruled = opened.map(|endpoints| std::mem::replace(&mut policy.config.listen, endpoints));
         let programs = Programs::find(self.postfix_config)?;
         let postfix = programs.postfix().await?;
-        let mut site = Site { postfix, policy, facts: Facts::default() };
+        let mut site = Site { postfix, policy, facts: Facts { overruled, ..Facts::default() } };
         let mut looked = Looked::default();
         looked.at_settings(&site, &policy_file);
         site.facts.answers = endpoints::ask_policy(&site, &mut looked).await;

@@ -81,7 +81,7 @@ struct Returns {
 
 impl JournalArgs {
     pub(super) async fn run(self, common: &Common) -> Result<ExitCode, Failure> {
-        let policy = common.policy()?;
+        let policy = common.policy_without_keys()?;
         match &self.command {
             Some(JournalCommand::Show(args)) => {
                 show(args, Returns::now(&policy), common.open_read_only(&policy)?.as_ref()).await

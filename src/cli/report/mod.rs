@@ -21,6 +21,7 @@ use crate::clock::{Clock as _, SystemClock, Timestamp};
 use crate::config::Period;
 use crate::journal::summary::Summary;
 use crate::maillog::{Log, MailLog, Progress, Reader};
+use crate::net::host_name;
 
 /// From this size on it is shown how far a log has been read.
 const LARGE: u64 = 50 * 1024 * 1024;
@@ -85,7 +86,7 @@ impl ReportArgs {
         if since >= until {
             return Err(Failure::usage(format!("--since: {since} is not before {until}")));
         }
-        let policy = common.policy()?;
+        let policy = common.policy_without_keys()?;
         let store = common.open_read_only(&policy)?;
         let maillog = self.maillog.as_deref().map(|_| self.read_maillog(since, until)).transpose()?;
         let summary = Summary::of(store.as_ref(), since, until, usize::from(self.top)).await?;
@@ -126,7 +127,7 @@ fn title(summary: &Summary) -> String {
     let time = |time: Timestamp| time.strftime("%Y-%m-%d %H:%M").to_string();
     let span = crate::clock::elapsed(summary.since, summary.until).unwrap_or_default();
     let minutes = Duration::from_secs(span.as_secs().div_euclid(60) * 60);
-    format!("postward: {} to {} UTC ({})", time(summary.since), time(summary.until), Period(minutes))
+    format!("postward at {}: {} to {} UTC ({})", host_name(), time(summary.since), time(summary.until), Period(minutes))
 }
 
 /// Tells on a terminal how far a large file has been read.

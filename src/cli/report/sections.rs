@@ -96,12 +96,13 @@ fn totals(summary: &Summary) -> Section {
 
 fn measures(summary: &Summary) -> Section {
     let rows = summary.figures.measures.iter().map(|measure| {
-        let cells = vec![measure.check.clone(), measure.reason.clone(), decided(measure.verdict).to_owned()];
+        let [check, reason] = [&measure.check, &measure.reason].map(|name| something(name).to_owned());
+        let cells = vec![check, reason, decided(measure.verdict).to_owned()];
         part(cells, measure.number, summary.figures.totals.asked, Kind::of_verdict(measure.verdict))
     });
     Section {
         title: "What each measure did",
-        note: "Each recipient counts once, by what decided about it.".to_owned(),
+        note: "Each recipient counts once, by what decided about it; - where nothing was found.".to_owned(),
         header: vec!["check", "reason", "decision", "number", "percent"],
         rows: rows.collect(),
     }
@@ -155,13 +156,13 @@ fn waited_longest(summary: &Summary) -> Section {
 
 fn would_have(summary: &Summary) -> Section {
     let rows = summary.figures.would_have.iter().map(|row| {
-        let would = format!("would {}", if row.verdict == "pass" { "mark" } else { row.verdict });
+        let would = format!("would {}", row.verdict);
         let cells = vec![row.check.clone(), row.reason.clone(), would, row.number.to_string()];
         part(cells, row.changed, summary.figures.totals.asked, Kind::of_verdict(row.verdict))
     });
     Section {
         title: "What observed steps would have changed",
-        note: "Changed are those who passed and would not have.".to_owned(),
+        note: "Each step by itself. Changed are those who passed and would not have.".to_owned(),
         header: vec!["check", "reason", "decision", "found", "changed", "percent"],
         rows: rows.collect(),
     }
@@ -232,7 +233,7 @@ fn temporary(log: &MailLog) -> Section {
 
 fn never_arrived(log: &MailLog) -> Section {
     let rows = log.never_arrived.iter().map(|mail| {
-        let (attempts, last) = (mail.attempts.to_string(), mail.last.to_string());
+        let (attempts, last) = (mail.attempts.to_string(), mail.last.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
         plain([sender(&mail.sender), &mail.recipient, &mail.client, &attempts, &last, &mail.restriction])
     });
     Section {
@@ -253,6 +254,11 @@ fn part(mut cells: Vec<String>, number: u64, whole: u64, kind: Kind) -> Row {
     let part = if whole == 0 { 0.0 } else { number as f64 / whole as f64 };
     cells.extend([number.to_string(), format!("{:.1} %", part * 100.0)]);
     Row { cells, share: Some(Share { part, kind }) }
+}
+
+/// The numbers are kept by `none` where no check had anything to say.
+fn something(name: &str) -> &str {
+    if name == "none" { "-" } else { name }
 }
 
 fn decided(verdict: &str) -> &str {

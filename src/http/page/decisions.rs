@@ -89,8 +89,10 @@ pub(super) fn in_full(record: &JournalRecord, back: Option<CameBack>) -> Html {
         ("Came back", Html::text(back)),
         ("Took", Html::text(format_args!("{} µs", record.elapsed.as_micros()))),
     ];
-    let mut html = table(["", ""], rows.map(|(name, value)| [Html::of(name), value]));
-    html.push(&table(["Check", "Mode", "Reason", "Consequence", "Evidence", "Took"], record.trace.iter().map(step)));
+    let facts = table(["", ""], rows.map(|(name, value)| [Html::of(name), value]));
+    let mut html = Html::element("div", &[("class", &"facts")], &facts);
+    let header = ["Check", "Mode", "Reason", "Consequence", "Took", "Evidence"];
+    html.push(&Html::element("div", &[("class", &"steps")], &table(header, record.trace.iter().map(step))));
     super::section("One decision", &html)
 }
 
@@ -98,7 +100,7 @@ fn step(step: &TraceRecord) -> [Html; 6] {
     let or_dash = |text: &Option<String>| Html::text(text.as_deref().unwrap_or("-"));
     let took = Html::text(format_args!("{} µs", step.elapsed_us));
     let (reason, consequence) = (or_dash(&step.reason), or_dash(&step.consequence));
-    [Html::text(&step.check), Html::text(&step.mode), reason, consequence, Html::text(&step.evidence), took]
+    [Html::text(&step.check), Html::text(&step.mode), reason, consequence, took, Html::text(&step.evidence)]
 }
 
 fn verdict(record: &JournalRecord) -> Html {
@@ -109,7 +111,7 @@ fn verdict(record: &JournalRecord) -> Html {
     };
     match record.observed {
         false => Html::element("span", &[("class", &class)], &Html::of(word)),
-        true => Html::text(format_args!("would {} (observed)", record.action)),
+        true => Html::text(format_args!("would {}", if record.action == "ignore" { "pass" } else { &record.action })),
     }
 }
 

@@ -14,15 +14,15 @@ use crate::store::{Journal, StoreError};
 const SPANS: [(&str, u64, &str); 3] =
     [("Last hour", 3600, "%H:%M"), ("Last day", 86_400, "%H:%M"), ("Last week", 7 * 86_400, "%b %-d %H h")];
 
-/// Charts and numbers, or why there are none.
-pub(super) async fn section(journal: &dyn Journal, now: Timestamp) -> Html {
+/// Charts and numbers, or why there are none; and how long checks took.
+pub(super) async fn sections(journal: &dyn Journal, now: Timestamp) -> [Html; 2] {
     match of(journal, now).await {
-        Ok(html) => html,
-        Err(error) => super::section("Recipients", &unavailable(&error)),
+        Ok(sections) => sections,
+        Err(error) => [super::section("Recipients", &unavailable(&error)), Html::default()],
     }
 }
 
-async fn of(journal: &dyn Journal, now: Timestamp) -> Result<Html, StoreError> {
+async fn of(journal: &dyn Journal, now: Timestamp) -> Result<[Html; 2], StoreError> {
     let mut all = Vec::with_capacity(SPANS.len());
     for (_, seconds, _) in SPANS {
         all.push(Figures::of(journal, earlier(now, Duration::from_secs(seconds)), now).await?);
@@ -35,29 +35,29 @@ async fn of(journal: &dyn Journal, now: Timestamp) -> Result<Html, StoreError> {
     html.push(&Html::element("div", &[("class", &"cards")], &charts));
     html.push(&measures(&all));
     let mut html = super::section("Recipients", &html);
-    if let Some(week) = all.last() {
-        html.push(&would_have(&week.would_have));
-        html.push(&checks(&week.checks));
-    }
-    Ok(html)
+    let week = all.last();
+    html.push(&week.map_or_else(Html::default, |week| would_have(&week.would_have)));
+    Ok([html, week.map_or_else(Html::default, |week| checks(&week.checks))])
 }
 
 fn card(name: &'static str, figures: &Figures, label: &str) -> Html {
     let Totals { asked, rejected, deferred, passed } = figures.totals;
-    let percent = |part: u64| (part * 100 + asked / 2).checked_div(asked).unwrap_or(0);
-    let told = format!(
-        "{} asked about: {} % passed, {} % deferred, {} % rejected",
-        count(asked),
-        percent(passed),
-        percent(deferred),
-        percent(rejected)
-    );
+    let [passed, deferred, rejected] = [passed, deferred, rejected].map(|part| percent(part, asked));
+    let told = format!("{} asked about: {passed} passed, {deferred} deferred, {rejected} rejected", count(asked));
     let parts = [
         Html::element("h3", &[], &Html::of(name)),
         chart::timeline(&format!("{name}: {told}"), &figures.timeline, label),
         Html::element("figcaption", &[], &Html::text(told)),
     ];
     Html::element("figure", &[], &parts.into_iter().collect())
+}
+
+/// In whole percent; what happened at all is more than nothing.
+fn percent(part: u64, whole: u64) -> String {
+    match (part * 100 + whole / 2).checked_div(whole) {
+        Some(0) if part > 0 => "<\u{a0}1\u{a0}%".to_owned(),
+        percent => format!("{}\u{a0}%", percent.unwrap_or(0)),
+    }
 }
 
 /// One row for each thing that was decided, with its numbers in each span; the most frequent of the week first.
@@ -80,12 +80,18 @@ fn measures(spans: &[Figures]) -> Html {
         };
         let answer = Html::element("span", &[("class", &class)], &Html::text(class));
         let [hour, day, week] = numbers.map(|number| Html::text(count(number)));
-        [Html::text(check), Html::text(reason), answer, hour, day, week]
+        let [check, reason] = [check, reason].map(|name| Html::text(if name == "none" { "-" } else { name }));
+        [check, reason, answer, hour, day, week]
     };
     if rows.is_empty() {
         return Html::element("p", &[], &Html::of("Nothing was asked in this time."));
     }
-    table(["Check", "Reason", "Answer", "Hour", "Day", "Week"], rows.into_iter().map(row))
+    by_reason(&table(["Check", "Reason", "Answer", "Hour", "Day", "Week"], rows.into_iter().map(row)))
+}
+
+/// On a narrow screen the reason alone tells the check.
+fn by_reason(table: &Html) -> Html {
+    Html::element("div", &[("class", &"reasons")], table)
 }
 
 fn would_have(found: &[WouldHave]) -> Html {
@@ -95,11 +101,11 @@ fn would_have(found: &[WouldHave]) -> Html {
     let row = |found: &WouldHave| {
         let WouldHave { check, reason, verdict, number, changed, .. } = found;
         let [number, changed] = [number, changed].map(|number| Html::text(count(*number)));
-        let verdict = if *verdict == "pass" { "mark only" } else { verdict };
         [Html::text(check), Html::text(reason), Html::text(verdict), number, changed]
     };
     let header = ["Check", "Reason", "Would", "Found", "Let through now"];
-    super::section("What observed steps would have done in the last week", &table(header, found.iter().map(row)))
+    let table = table(header, found.iter().map(row));
+    super::section("What observed steps would have done in the last week", &by_reason(&table))
 }
 
 fn checks(times: &[CheckTime]) -> Html {

@@ -13,6 +13,7 @@ use hyper::{Response, StatusCode};
 use super::html::Html;
 use super::search::Search;
 use super::status::Status;
+use crate::net::host_name;
 use crate::store::Journal;
 
 /// The style sheet: light or dark, as the reader likes it; wide or narrow.
@@ -23,9 +24,11 @@ pub(super) async fn overview(status: &Status, journal: &dyn Journal, query: &str
     let search = Search::parse(query);
     let mut body = condition::headline(status);
     if search.is_empty() {
-        body.push(&figures::section(journal, status.time).await);
+        let [figures, times] = figures::sections(journal, status.time).await;
+        body.push(&figures);
         body.push(&decisions::section(journal, &search, status.time).await);
         body.push(&condition::sections(status));
+        body.push(&times);
     } else {
         body.push(&decisions::section(journal, &search, status.time).await);
     }
@@ -68,9 +71,11 @@ fn page(status: StatusCode, title: &'static str, body: &Html) -> Response<String
     const HEAD: &str = "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
         <meta name=\"color-scheme\" content=\"light dark\"><link rel=\"stylesheet\" href=\"/style.css\">";
-    const HEADER: &str = "</head><body><header><h1><a href=\"/\">postward</a></h1></header><main>";
-    let title = Html::element("title", &[], &Html::of(title));
-    let mut response = Response::new(format!("{HEAD}{title}{HEADER}{body}</main></body></html>\n"));
+    // Who looks after several hosts has a page of each open.
+    let host = Html::text(host_name());
+    let title = Html::element("title", &[], &[Html::of(title), Html::of(" at "), host.clone()].into_iter().collect());
+    let header = format!("</head><body><header><h1><a href=\"/\">postward</a> at {host}</h1></header><main>");
+    let mut response = Response::new(format!("{HEAD}{title}{header}{body}</main></body></html>\n"));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
     response

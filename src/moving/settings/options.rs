@@ -19,9 +19,6 @@ pub(super) struct Given {
 /// An option.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Known {
-    Inet,
-    Unix,
-    SocketMode,
     Delay,
     MaxAge,
     RetryWindow,
@@ -50,6 +47,7 @@ enum Takes {
 use Known::Dropped;
 use Takes::{Nothing, Perhaps, Value};
 
+const LISTEN: &str = "postward listens at an endpoint of its own, so that Postfix can ask both until postgrey goes";
 const SERVICE: &str = "the service manager's business; postward runs in the foreground";
 const LOG: &str = "postward logs to stderr, which goes to the journal; --log-format json makes it one object a line";
 const ONE_HEADER: &str = "the header is `X-Greylist: delayed N seconds by postward-VERSION at HOST; DATE`, or with \
@@ -57,9 +55,9 @@ const ONE_HEADER: &str = "the header is `X-Greylist: delayed N seconds by postwa
 
 /// All of them, by their names.
 const OPTIONS: &[(&[&str], Takes, Known)] = &[
-    (&["inet", "i"], Value, Known::Inet),
-    (&["unix", "u"], Value, Known::Unix),
-    (&["socketmode"], Value, Known::SocketMode),
+    (&["inet", "i"], Value, Dropped("inet", LISTEN)),
+    (&["unix", "u"], Value, Dropped("unix", LISTEN)),
+    (&["socketmode"], Value, Dropped("socketmode", LISTEN)),
     (&["delay"], Value, Known::Delay),
     (&["max-age"], Value, Known::MaxAge),
     (&["retry-window"], Value, Known::RetryWindow),
@@ -162,8 +160,9 @@ mod tests {
     #[test]
     fn options_are_read_as_perl_does() {
         for (line, option, value) in [
-            ("--inet=10023", Known::Inet, Some("10023")),
-            ("-i 10023", Known::Inet, Some("10023")),
+            ("--dbdir=/srv/pg", Known::DbDir, Some("/srv/pg")),
+            ("-dbdir /srv/pg", Known::DbDir, Some("/srv/pg")),
+            ("-i 10023 --delay=60", Known::Delay, Some("60")),
             ("-inet=10023 --delay 60", Known::Delay, Some("60")),
             ("--delay=60 --delay=90", Known::Delay, Some("90")),
             ("--auto-whitelist-clients", Known::AutoWhitelistClients, Some("")),

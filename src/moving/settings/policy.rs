@@ -5,12 +5,15 @@ use std::path::PathBuf;
 
 use super::options::{Given, GivenOption, Known};
 use super::usual_directory;
-use crate::config::{Endpoint, Period, SocketMode};
+use crate::config::Period;
 use crate::text::printable;
 
 /// postgrey's lists, if it is told of no others.
 const CLIENTS: &str = "/etc/postgrey/whitelist_clients";
 const RECIPIENTS: &str = "/etc/postgrey/whitelist_recipients";
+
+/// With its path in full, so that commands find what the service uses.
+const DATABASE: &str = "database: /var/lib/postward/postward.db\n";
 
 /// Nobody could pass who had to wait for longer than the default `retry_window`; in seconds.
 const LONGEST_DELAY: u64 = 86_400;
@@ -23,8 +26,6 @@ const LONGEST_WINDOW: u64 = 36_500 * 86_400;
 pub struct Translation {
     /// The policy file.
     pub policy: String,
-    /// Where Postfix connects to.
-    pub endpoint: String,
     /// Where postgrey's database is.
     pub database: PathBuf,
 }
@@ -38,44 +39,14 @@ struct Writing<'a> {
 
 pub(super) fn write(given: &Given, is_there: impl Fn(&str) -> bool) -> Translation {
     let mut writing = Writing { given, dropped: Vec::new() };
-    let endpoint = writing.endpoint();
-    let listen = writing.listen(&endpoint);
     let lists = writing.lists(is_there);
     let greylist = writing.greylist();
     writing.note_dropped();
     let database = given.value(Known::DbDir).map_or_else(usual_directory, PathBuf::from);
-    Translation { policy: writing.finish(&[listen, lists, greylist]), endpoint, database }
+    Translation { policy: writing.finish(&[DATABASE.to_owned(), lists, greylist]), database }
 }
 
 impl Writing<'_> {
-    /// Of both, postgrey takes `--inet`.
-    fn endpoint(&mut self) -> String {
-        let inet = self.given.value(Known::Inet).map(|inet| format!("inet:{}", with_host(inet)));
-        let unix = || self.given.value(Known::Unix).map(|path| format!("unix:{path}"));
-        let given = inet.or_else(unix).unwrap_or_else(|| "inet:127.0.0.1:10023".to_owned());
-        match given.parse::<Endpoint>() {
-            Ok(endpoint) => endpoint.to_string(),
-            Err(_) => {
-                self.drop(&given, "postward takes addresses and full paths only: see `listen`");
-                "inet:127.0.0.1:10023".to_owned()
-            }
-        }
-    }
-
-    fn listen(&mut self, endpoint: &str) -> String {
-        let mut lines = format!(
-            "# Where Postfix connects to: as before.\nlisten: [{}]\n\ndatabase: /var/lib/postward/postward.db\n",
-            quoted(endpoint)
-        );
-        if let Some(mode) = self.given.value(Known::SocketMode) {
-            match mode.parse::<SocketMode>() {
-                Ok(_) => lines.push_str(&format!("socket_mode: {}  # --socketmode\n", quoted(mode))),
-                Err(_) => self.drop(&format!("--socketmode={mode}"), "it is no file mode"),
-            }
-        }
-        lines
-    }
-
     /// postgrey's lists are files that its administrator edits: they are followed.
     fn lists(&mut self, is_there: impl Fn(&str) -> bool) -> String {
         let clients = self.files(Known::WhitelistClients, CLIENTS, &is_there);
@@ -90,7 +61,7 @@ impl Writing<'_> {
         let sources: String =
             sources(clients, "postgrey-clients").chain(sources(recipients, "postgrey-recipients")).collect();
         format!(
-            "# postgrey's own lists. They are read again every `refresh`, so they can be edited as before.\nlists:\n  sources:\n{sources}"
+            "# postgrey's own lists. They are read again every `refresh`, so they can be edited as before.\n# `apt purge postgrey` deletes them: move them elsewhere before, and name them there.\nlists:\n  sources:\n{sources}"
         )
     }
 
@@ -105,6 +76,7 @@ impl Writing<'_> {
 
     fn greylist(&mut self) -> String {
         let options = [
+            Some("# mode: observe  # changes no answer, and tells what it would have done: to try it beside postgrey".to_owned()),
             Some("# postgrey knows clients by their networks alone. By default postward tells who they are by SPF and reverse\n      \
                   # DNS first, so that a provider's whole pool is one client: leave this line out to have that.\n      \
                   identity: [network]".to_owned()),
@@ -210,11 +182,6 @@ impl Writing<'_> {
         }
         file
     }
-}
-
-/// postgrey binds a port alone to localhost.
-fn with_host(inet: &str) -> String {
-    if inet.bytes().all(|octet| octet.is_ascii_digit()) { format!("localhost:{inet}") } else { inet.to_owned() }
 }
 
 /// A string of JSON is one of YAML (YAML 1.2 section 1.3).
