@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use equivalent::Equivalent;
-use moka::sync::Cache;
+use quick_cache::sync::Cache;
 
 use super::{
     Answer, Attempt, ClientRecord, Forgotten, Greylist, GreylistStats, Memory, Purged, Retention, Selection, Sighting,
@@ -14,11 +14,11 @@ use super::{
 use crate::clock::{Timestamp, elapsed};
 
 /// How many triplets, and how many clients, are remembered.
-const CAPACITY: u64 = 50_000;
+const CAPACITY: usize = 50_000;
 
 /// How many attempts of waiting triplets are kept at hand until they are found to have waited long enough, which is at once or
 /// never.
-const PENDING: u64 = 1_000;
+const PENDING: usize = 1_000;
 
 /// Uses are written back this often at most.
 const HOUR: Duration = Duration::from_secs(3600);
@@ -65,9 +65,9 @@ impl<G: Greylist + ?Sized + 'static> Remembered<G> {
     /// Asks the store again about everything.
     pub fn forget_answers(&self) {
         self.era.fetch_add(1, Ordering::AcqRel);
-        self.passed.invalidate_all();
-        self.clients.invalidate_all();
-        self.pending.invalidate_all();
+        self.passed.clear();
+        self.clients.clear();
+        self.pending.clear();
     }
 
     /// What is known without asking. Known clients come first, as in the store.
@@ -81,7 +81,7 @@ impl<G: Greylist + ?Sized + 'static> Remembered<G> {
     fn recall_client(&self, identity: &str, retention: &Retention, now: Timestamp) -> Option<Sighting> {
         let item = self.clients.get(identity)?;
         if item.allow_client_after != retention.allow_client_after || item.has_lapsed(retention, now) {
-            self.clients.invalidate(identity);
+            self.clients.remove(identity);
             return None;
         }
         let last_seen = item.use_at(now);
@@ -99,7 +99,7 @@ impl<G: Greylist + ?Sized + 'static> Remembered<G> {
         let key = Key { client: identity, sender: &attempt.sender, recipient: &attempt.recipient };
         let item = self.passed.get(&key)?;
         if item.has_lapsed(retention, now) {
-            self.passed.invalidate(&key);
+            self.passed.remove(&key);
             return None;
         }
         item.use_at(now);
@@ -190,7 +190,7 @@ impl<G: Greylist + ?Sized + 'static> Greylist for Remembered<G> {
 
     fn note_pass<'a>(&'a self, triplet: &'a Triplet, now: Timestamp) -> Answer<'a, ()> {
         Box::pin(async move {
-            let sighting = self.pending.remove(triplet);
+            let sighting = self.pending.remove(triplet).map(|(_, sighting)| sighting);
             let era = self.era.load(Ordering::Acquire);
             self.store.note_pass(triplet, now).await?;
             if let Some(sighting) = sighting
