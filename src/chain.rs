@@ -24,7 +24,7 @@ use self::decision::Course;
 use self::header::Headers;
 use crate::batv;
 use crate::checks::{Check, Context, Finding, Reason, access};
-use crate::clock::Timestamp;
+use crate::clock::{Timestamp, within};
 use crate::config::Exempt;
 use crate::dns::blocklist::Blocklist;
 use crate::lists::Snapshot;
@@ -97,7 +97,7 @@ impl Chain {
             return course.into_decision(); // nothing can be said about a client that Postfix does not know itself
         }
         let checks = self.run(request, world, role.is_some(), &mut course);
-        if tokio::time::timeout(self.deadline, checks).await.is_err() {
+        if within(self.deadline, pin!(checks)).await.is_none() {
             course.fail(Reason::Deadline, &format!("no answer within {:?}", self.deadline));
         }
         let header = self.headers.of(request, &course, &self.authserv_id, world.now);
@@ -151,11 +151,12 @@ impl Chain {
             let left = end.saturating_duration_since(tokio::time::Instant::now());
             let time = if position + 1 == self.links.len() { left } else { left / 2 };
             let check = unless_panicking(async { link.check.find(&context).await });
-            let finding = match tokio::time::timeout(time, check).await {
-                Ok(Ok(finding)) => finding,
-                Ok(Err(Panicked)) if link.mode == Mode::Observe => Finding::error(&BUG),
-                Ok(Err(Panicked)) => return course.fail(Reason::Error, BUG),
-                Err(_) => {
+            let found = within(time, pin!(check)).await;
+            let finding = match found {
+                Some(Ok(finding)) => finding,
+                Some(Err(Panicked)) if link.mode == Mode::Observe => Finding::error(&BUG),
+                Some(Err(Panicked)) => return course.fail(Reason::Error, BUG),
+                None => {
                     course.fail(Reason::Deadline, &format!("no answer within {time:?}"));
                     continue;
                 }
