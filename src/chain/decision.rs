@@ -119,7 +119,7 @@ impl Course {
     /// The request is not checked at all.
     pub(super) fn exempt(&mut self, reason: Reason, evidence: &str) {
         self.begin("exempt", Mode::Enforce);
-        self.end(&Finding::new(reason, evidence), Some(Consequence::Allow));
+        self.end(&mut Finding::new(reason, evidence), Some(Consequence::Allow));
     }
 
     /// A check is asked.
@@ -128,11 +128,11 @@ impl Course {
     }
 
     /// The check that was asked has answered: breaks when the decision is made.
-    pub(super) fn take(&mut self, finding: Finding, consequence: Option<Consequence>) -> ControlFlow<()> {
+    pub(super) fn take(&mut self, mut finding: Finding, consequence: Option<Consequence>) -> ControlFlow<()> {
         if let (Some((check, ..)), Some(triplet)) = (self.running, &finding.triplet) {
             self.thread = Some((check, triplet.into()));
         }
-        let mode = self.end(&finding, consequence);
+        let mode = self.end(&mut finding, consequence);
         if mode == Mode::Observe {
             return ControlFlow::Continue(());
         }
@@ -165,7 +165,7 @@ impl Course {
     /// if it was an observed step that took so long.
     pub(super) fn fail(&mut self, reason: Reason, evidence: &str) {
         self.running.get_or_insert(("chain", Mode::Enforce, Instant::now())).1 = Mode::Enforce;
-        self.end(&Finding::new(reason, evidence), Some(Consequence::Ignore));
+        self.end(&mut Finding::new(reason, evidence), Some(Consequence::Ignore));
     }
 
     /// The decision. A refusal or deferral is the last enforced step's; a recipient who passes does so because of the last
@@ -182,14 +182,15 @@ impl Course {
         ControlFlow::Break(())
     }
 
-    fn end(&mut self, finding: &Finding, consequence: Option<Consequence>) -> Mode {
+    /// Takes the evidence over into the trace.
+    fn end(&mut self, finding: &mut Finding, consequence: Option<Consequence>) -> Mode {
         let Some((check, mode, started)) = self.running.take() else { return Mode::Off };
         self.trace.push(TraceStep {
             check,
             mode,
             reason: finding.reason,
             consequence,
-            evidence: finding.evidence.clone(),
+            evidence: std::mem::take(&mut finding.evidence),
             elapsed_us: u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
         });
         mode

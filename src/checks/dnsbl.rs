@@ -3,9 +3,11 @@
 //! Lists have weights, which add up; an allow list's is negative. All are asked at once, and no longer than the answer can
 //! still change. A list that errs, or is not believed ([`dns::health`](crate::dns::health)), counts neither for nor against.
 
+use std::fmt::Write as _;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use futures_util::FutureExt as _;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use serde::Serialize;
 use serde_yaml::Value;
@@ -176,7 +178,11 @@ impl Options for DnsblOptions {
             let keeps = if options.of == Of::Client { Keeps::Addresses } else { Keeps::Domains };
             let ListOptions { zone, answers, selftest, .. } = options;
             let list = Blocklist::new(zone, answers.clone(), keeps, *selftest, parts.dns.clone());
-            List { options: options.clone(), list: Arc::new(list) }
+            List {
+                label: format!("{} {:+}", list.shown(), options.weight),
+                options: options.clone(),
+                list: Arc::new(list),
+            }
         };
         Box::new(DnsblCheck { lists: self.lists.iter().map(list).collect(), options: self.clone() })
     }
@@ -190,6 +196,8 @@ struct DnsblCheck {
 /// A list and what it counts.
 struct List {
     options: ListOptions,
+    /// Its name and weight, for evidence: `list.example +1`.
+    label: String,
     list: Arc<Blocklist>,
 }
 
@@ -233,29 +241,65 @@ impl DnsblCheck {
             return Finding::nothing("no public address");
         };
         let asked: Vec<_> = self.lists.iter().filter_map(|list| Some((list, list.item(request)?))).collect();
-        let mut heard: Vec<Heard<'_>> = Vec::with_capacity(asked.len());
-        let mut range = Range::of(asked.iter().map(|(list, _)| list.options.weight));
-        let mut answers: FuturesUnordered<_> = asked
-            .into_iter()
-            .map(|(list, item)| async move { Heard { list, item, said: list.list.ask(item, client).await } })
-            .collect();
-        while !range.is_decided(&self.options)
-            && let Some(answer) = answers.next().await
-        {
-            match &answer.said {
-                Said::Error(_) => range.fail(answer.list.options.weight),
-                said => range.settle(answer.list.options.weight, matches!(said, Said::Listed(_))),
+        let mut hearing = Hearing::new(&self.options, &asked);
+        let mut waiting = Vec::new();
+        // What is known already may decide: then nobody else is asked.
+        for (list, item) in asked {
+            if hearing.is_over() {
+                break;
             }
-            heard.push(answer);
+            let mut answer = list.list.ask(item, client).map(move |said| Heard { list, item, said });
+            match (&mut answer).now_or_never() {
+                Some(heard) => hearing.take(heard),
+                None => waiting.push(answer),
+            }
         }
-        self.found(range, heard, answers.len()).await
+        if !hearing.is_over() && !waiting.is_empty() {
+            let mut answers: FuturesUnordered<_> = waiting.into_iter().collect();
+            while !hearing.is_over()
+                && let Some(heard) = answers.next().await
+            {
+                hearing.take(heard);
+            }
+        }
+        self.found(&hearing).await
     }
 
-    async fn found(&self, range: Range, heard: Vec<Heard<'_>>, unheard: usize) -> Finding {
+    async fn found(&self, hearing: &Hearing<'_>) -> Finding {
+        let Hearing { range, heard, .. } = hearing;
         let reason = self.options.reason(range.sum, range.failed);
-        let text = if reason == Some(Reason::DnsblListed) { refusal(&heard).await } else { String::new() };
-        let evidence = evidence(range.sum, &heard, unheard);
-        Finding { reason, text, result: dnswl(&heard), ..Finding::nothing(&evidence) }
+        let text = if reason == Some(Reason::DnsblListed) { refusal(heard).await } else { String::new() };
+        Finding { reason, text, result: dnswl(heard), ..Finding::nothing(evidence(hearing)) }
+    }
+}
+
+/// What the lists have said so far.
+struct Hearing<'a> {
+    options: &'a DnsblOptions,
+    /// How many lists there are to hear.
+    lists: usize,
+    heard: Vec<Heard<'a>>,
+    range: Range,
+}
+
+impl<'a> Hearing<'a> {
+    fn new(options: &'a DnsblOptions, asked: &[(&List, Item<'_>)]) -> Self {
+        let range = Range::of(asked.iter().map(|(list, _)| list.options.weight));
+        Self { options, lists: asked.len(), heard: Vec::with_capacity(asked.len()), range }
+    }
+
+    fn take(&mut self, heard: Heard<'a>) {
+        let weight = heard.list.options.weight;
+        match &heard.said {
+            Said::Error(_) => self.range.fail(weight),
+            said => self.range.settle(weight, matches!(said, Said::Listed(_))),
+        }
+        self.heard.push(heard);
+    }
+
+    /// Whether all are heard, or what the others say makes no difference.
+    fn is_over(&self) -> bool {
+        self.range.is_decided(self.options)
     }
 }
 
@@ -344,15 +388,26 @@ async fn refusal(heard: &[Heard<'_>]) -> String {
     }
 }
 
-fn evidence(sum: i32, heard: &[Heard<'_>], unheard: usize) -> String {
-    let mut said: Vec<String> = heard
-        .iter()
-        .map(|heard| format!("{} {:+} {}", heard.list.list.shown(), heard.list.options.weight, heard.said))
-        .collect();
-    if unheard > 0 {
-        said.push(format!("{unheard} not waited for"));
+/// What one list says takes mostly less: `, `, ` listed (127.0.0.2)`.
+const ROOM: usize = 24;
+
+/// `weight 1: a.example +1 listed (127.0.0.2), b.example -2 not listed, 1 not waited for`
+fn evidence(Hearing { lists, heard, range, .. }: &Hearing<'_>) -> String {
+    if *lists == 0 {
+        return "no lists".to_owned();
     }
-    if said.is_empty() { "no lists".to_owned() } else { format!("weight {sum}: {}", said.join(", ")) }
+    let mut text = String::with_capacity(heard.iter().map(|heard| heard.list.label.len() + ROOM).sum::<usize>() + ROOM);
+    let _ = write!(text, "weight {}: ", range.sum);
+    for (position, Heard { list, said, .. }) in heard.iter().enumerate() {
+        text.push_str(if position == 0 { "" } else { ", " });
+        text.push_str(&list.label);
+        let _ = write!(text, " {said}");
+    }
+    let separator = if heard.is_empty() { "" } else { ", " };
+    if let unheard @ 1.. = lists.saturating_sub(heard.len()) {
+        let _ = write!(text, "{separator}{unheard} not waited for");
+    }
+    text
 }
 
 /// What allow lists say (RFC 8904), if any was asked and answered.
