@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 pub use self::decision::{Decision, TraceStep};
 pub use self::policy::Policy;
@@ -26,7 +26,7 @@ use self::decision::Course;
 use self::header::Headers;
 use crate::batv;
 use crate::checks::{Check, Context, Finding, Reason, access};
-use crate::clock::Timestamp;
+use crate::clock::{Timestamp, within};
 use crate::config::Exempt;
 use crate::dns::blocklist::Blocklist;
 use crate::lists::Snapshot;
@@ -104,7 +104,7 @@ impl Chain {
         }
         let end = started + self.deadline;
         let checks = self.run(request, world, role.is_some(), end, &mut course);
-        if timeout_at(end, checks).await.is_err() {
+        if within(self.deadline, pin!(checks)).await.is_none() {
             course.fail(Reason::Deadline, &format!("no answer within {:?}", self.deadline));
         }
         let header = self.headers.of(request, &course, &self.authserv_id, world.now);
@@ -157,11 +157,12 @@ impl Chain {
             let left = end.saturating_duration_since(begun);
             let time = if position + 1 == self.links.len() { left } else { left / 2 };
             let check = unless_panicking(async { link.check.find(&context).await });
-            let finding = match timeout_at(begun + time, check).await {
-                Ok(Ok(finding)) => finding,
-                Ok(Err(Panicked)) if link.mode == Mode::Observe => Finding::error(&BUG),
-                Ok(Err(Panicked)) => return course.fail(Reason::Error, BUG),
-                Err(_) => {
+            let found = within(time, pin!(check)).await;
+            let finding = match found {
+                Some(Ok(finding)) => finding,
+                Some(Err(Panicked)) if link.mode == Mode::Observe => Finding::error(&BUG),
+                Some(Err(Panicked)) => return course.fail(Reason::Error, BUG),
+                None => {
                     course.fail(Reason::Deadline, &format!("no answer within {time:?}"));
                     continue;
                 }

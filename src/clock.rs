@@ -3,7 +3,10 @@
 //! Nothing below [`daemon`](crate::daemon) looks at the wall clock by itself: a request is judged at one
 //! moment, and a test turns the time by hand.
 
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Mutex;
+use std::task::Poll;
 use std::time::Duration;
 
 pub use jiff::Timestamp;
@@ -66,9 +69,37 @@ pub fn elapsed(since: Timestamp, now: Timestamp) -> Option<Duration> {
     Duration::try_from(now.duration_since(since)).ok()
 }
 
+/// What `work` comes to, or `None` if it takes longer than `limit` on the monotonic clock.
+///
+/// A timer costs more than most of what is limited here, which is done at once because its answer is remembered. So only who has
+/// to wait gets one, and its room apart.
+pub async fn within<T>(limit: Duration, mut work: Pin<&mut impl Future<Output = T>>) -> Option<T> {
+    match poll_fn(|cx| Poll::Ready(work.as_mut().poll(cx))).await {
+        Poll::Ready(done) => Some(done),
+        Poll::Pending => Box::pin(tokio::time::timeout(limit, work)).await.ok(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_done_at_once_has_always_time() {
+        assert_eq!(within(Duration::ZERO, pin!(async { 1 })).await, Some(1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_has_to_wait_has_so_much_time_and_no_more() {
+        let limit = Duration::from_secs(2);
+        for (seconds, expected) in [(1, Some(())), (3, None)] {
+            let started = tokio::time::Instant::now();
+            assert_eq!(within(limit, pin!(tokio::time::sleep(Duration::from_secs(seconds)))).await, expected);
+            assert_eq!(started.elapsed(), Duration::from_secs(seconds).min(limit));
+        }
+    }
 
     #[test]
     fn time_is_turned_by_hand() {

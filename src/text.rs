@@ -24,8 +24,7 @@ pub fn from_octets(octets: &[u8]) -> Cow<'_, str> {
 /// The text with every character escaped that could forge a line, move a cursor or turn the reading
 /// direction, and cut after `most` octets (at a character, marked by `…`).
 pub fn printable(text: &str, most: usize) -> Cow<'_, str> {
-    let is_clean = text.bytes().all(|octet| matches!(octet, b' '..=b'~')) || !text.chars().any(is_unprintable);
-    if text.len() <= most && is_clean {
+    if text.len() <= most && (is_plain(text) || !text.chars().any(is_unprintable)) {
         return Cow::Borrowed(text);
     }
     let mut clean = String::with_capacity(text.len().min(most) + 8);
@@ -43,6 +42,12 @@ pub fn printable(text: &str, most: usize) -> Cow<'_, str> {
         }
     }
     Cow::Owned(clean)
+}
+
+/// Whether there is nothing but printable ASCII in it, as in nearly all texts. No octet ends the search, so that many are looked
+/// at in one step.
+fn is_plain(text: &str) -> bool {
+    text.bytes().fold(true, |plain, octet| plain & matches!(octet, b' '..=b'~'))
 }
 
 /// The text up to so many octets, cut at a character.

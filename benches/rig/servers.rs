@@ -53,7 +53,12 @@ pub(crate) fn postgrey(allowed: &str) -> Option<Server> {
     let (tcp, clients) = (free_port(), dir.path().join("clients"));
     fs::write(&clients, allowed).unwrap();
     let mut command = Command::new(program);
-    command.arg(format!("--inet={tcp}")).args(["--delay=1", "--auto-whitelist-clients=0", "--user=root", "--group=root"]);
+    command.arg(format!("--inet={tcp}")).args([
+        "--delay=1",
+        "--auto-whitelist-clients=0",
+        "--user=root",
+        "--group=root",
+    ]);
     command.arg(format!("--dbdir={}", dir.path().display())).arg("--whitelist-recipients=/dev/null");
     command.arg(format!("--whitelist-clients={}", clients.display()));
     Some(Server::start(command, dir, Endpoint::Inet(tcp), Endpoint::Inet(tcp)))

@@ -49,7 +49,7 @@ impl Check for Access {
         let finding = match hit {
             None => Finding::nothing("no entry"),
             Some(hit) if request.protocol_state == ProtocolState::Data && !lets_through(hit.action) => {
-                Finding::nothing(&format!("entry {} counted at RCPT", hit.id))
+                Finding::nothing(format!("entry {} counted at RCPT", hit.id))
             }
             Some(hit) => found(&hit),
         };
@@ -91,7 +91,7 @@ fn found(hit: &Hit<'_>) -> Finding {
     let evidence = format!("entry {}{source}: {matched}{skips}", hit.id);
     let skip = if let EntryAction::Skip(checks) = hit.action { checks.clone() } else { Vec::new() };
     let text = hit.text.unwrap_or_default().to_owned();
-    Finding { text, skip, ..Finding::new(reason, &evidence) }
+    Finding { text, skip, ..Finding::new(reason, evidence) }
 }
 
 #[cfg(test)]

@@ -285,10 +285,10 @@ impl GreylistCheck {
                 self.deferral(Reason::GreylistEarly, left, &format!("attempt {attempts} from {client}, too early"))
             }
             Judgement::Passed { waited } => self.pass(triplet, sighting, waited, now).await,
-            Judgement::Known => Finding::new(Reason::GreylistKnown, &format!("{client} has passed before")),
+            Judgement::Known => Finding::new(Reason::GreylistKnown, format!("{client} has passed before")),
             Judgement::KnownClient => Finding::new(
                 Reason::GreylistClient,
-                &format!("{client} has passed often and is not greylisted any more"),
+                format!("{client} has passed often and is not greylisted any more"),
             ),
         }
     }
@@ -296,7 +296,7 @@ impl GreylistCheck {
     fn deferral(&self, reason: Reason, left: Duration, evidence: &str) -> Finding {
         let seconds = left.as_millis().div_ceil(1000).max(1);
         let text = self.options.text.replace("{seconds}", &seconds.to_string());
-        Finding { text, ..Finding::new(reason, &format!("{evidence}; {seconds} s left")) }
+        Finding { text, ..Finding::new(reason, format!("{evidence}; {seconds} s left")) }
     }
 
     async fn pass(&self, triplet: &Triplet, sighting: &Sighting, waited: Duration, now: Timestamp) -> Finding {
@@ -311,7 +311,7 @@ impl GreylistCheck {
             triplet.client,
             waited.as_secs()
         );
-        Finding { delayed: Some(waited), ..Finding::new(Reason::GreylistPassed, &evidence) }
+        Finding { delayed: Some(waited), ..Finding::new(Reason::GreylistPassed, evidence) }
     }
 }
 

@@ -190,12 +190,12 @@ impl HeloCheck {
         let (ipv4, ipv6) = tokio::join!(self.dns.a(name), self.dns.aaaa(name));
         let (has_ipv4, has_ipv6) = (ipv4.map(|found| !found.is_empty()), ipv6.map(|found| !found.is_empty()));
         match (has_ipv4, has_ipv6) {
-            (Ok(true), _) | (_, Ok(true)) => Finding::nothing(&format!("{name} has an address")),
+            (Ok(true), _) | (_, Ok(true)) => Finding::nothing(format!("{name} has an address")),
             (Ok(false), Ok(false)) => Finding {
                 text: format!("Your host name has no address (HELO {name})"),
-                ..Finding::new(Reason::HeloUnresolvable, &format!("{name} has no address"))
+                ..Finding::new(Reason::HeloUnresolvable, format!("{name} has no address"))
             },
-            (Err(error), _) | (_, Err(error)) => Finding::nothing(&format!("{name} could not be asked about: {error}")),
+            (Err(error), _) | (_, Err(error)) => Finding::nothing(format!("{name} could not be asked about: {error}")),
         }
     }
 }

@@ -16,6 +16,7 @@ pub mod spf;
 mod tests;
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::fmt;
 use std::pin::Pin;
 use std::str::FromStr;
@@ -150,18 +151,23 @@ pub struct Finding {
 
 impl Finding {
     /// Nothing worth a word.
-    pub fn nothing(evidence: &str) -> Self {
-        Self { evidence: text::printable(evidence, MAX_EVIDENCE).into_owned(), ..Self::default() }
+    pub fn nothing<'a>(evidence: impl Into<Cow<'a, str>>) -> Self {
+        let evidence = evidence.into();
+        let evidence = match text::printable(&evidence, MAX_EVIDENCE) {
+            Cow::Owned(clean) => clean,
+            Cow::Borrowed(_) => evidence.into_owned(),
+        };
+        Self { evidence, ..Self::default() }
     }
 
     /// Something, and what it is based on.
-    pub fn new(reason: Reason, evidence: &str) -> Self {
+    pub fn new<'a>(reason: Reason, evidence: impl Into<Cow<'a, str>>) -> Self {
         Self { reason: Some(reason), ..Self::nothing(evidence) }
     }
 
     /// The check could not do its work, which counts against nobody.
     pub fn error(error: &dyn fmt::Display) -> Self {
-        Self::new(Reason::Error, &error.to_string())
+        Self::new(Reason::Error, error.to_string())
     }
 }
 

@@ -145,7 +145,7 @@ fn found(said: ReverseDns, address: IpAddr) -> Finding {
         ReverseDns::NotAsked(error) => (None, "temperror", format!("could not be asked: {error}"), String::new()),
     };
     let result = Some(format!("iprev={iprev} policy.iprev={}", property_value(&address.to_string())));
-    Finding { reason, text, result, ..Finding::nothing(&evidence) }
+    Finding { reason, text, result, ..Finding::nothing(evidence) }
 }
 
 #[cfg(test)]

@@ -113,7 +113,7 @@ impl Check for SpfCheck {
             let query = Query { ip, helo: &request.helo_name, sender, receiver: &self.host, now: context.now };
             let limits = Limits { time: TIME, ..Limits::default() };
             let evaluation = evaluate(self.dns.as_ref(), &query, &limits).await;
-            found(evaluation, &query)
+            self.found(&evaluation, &query)
         })
     }
 
@@ -131,8 +131,28 @@ impl Check for SpfCheck {
     }
 }
 
-fn found(evaluation: Evaluation, query: &Query<'_>) -> Finding {
-    let reason = match evaluation.result {
+impl SpfCheck {
+    fn found(&self, evaluation: &Evaluation, query: &Query<'_>) -> Finding {
+        let reason = reason(evaluation.result);
+        let Evaluation { result, domain, .. } = evaluation;
+        // RFC 8601 section 2.7.2; without a domain nothing was evaluated.
+        let (property, identity) = match evaluation.identity {
+            Identity::MailFrom => ("smtp.mailfrom", query.sender),
+            Identity::Helo => ("smtp.helo", query.helo),
+        };
+        let is_told = matches!(self.consequence(reason), Consequence::Reject | Consequence::Defer);
+        Finding {
+            text: if is_told { text(evaluation, query) } else { String::new() },
+            status: Some(if evaluation.problem.is_some() { STATUS_ERROR } else { STATUS }),
+            vouched_by: (*result == SpfResult::Pass).then(|| domain.clone()),
+            result: (!domain.is_empty()).then(|| format!("spf={result} {property}={}", property_value(identity))),
+            ..Finding::new(reason, evidence(evaluation))
+        }
+    }
+}
+
+fn reason(result: SpfResult) -> Reason {
+    match result {
         SpfResult::None => Reason::SpfNone,
         SpfResult::Neutral => Reason::SpfNeutral,
         SpfResult::Pass => Reason::SpfPass,
@@ -140,19 +160,6 @@ fn found(evaluation: Evaluation, query: &Query<'_>) -> Finding {
         SpfResult::SoftFail => Reason::SpfSoftfail,
         SpfResult::TempError => Reason::SpfTemperror,
         SpfResult::PermError => Reason::SpfPermerror,
-    };
-    let Evaluation { result, domain, .. } = &evaluation;
-    // RFC 8601 section 2.7.2; without a domain nothing was evaluated.
-    let (property, identity) = match evaluation.identity {
-        Identity::MailFrom => ("smtp.mailfrom", query.sender),
-        Identity::Helo => ("smtp.helo", query.helo),
-    };
-    Finding {
-        text: text(&evaluation, query),
-        status: Some(if evaluation.problem.is_some() { STATUS_ERROR } else { STATUS }),
-        vouched_by: (*result == SpfResult::Pass).then(|| domain.clone()),
-        result: (!domain.is_empty()).then(|| format!("spf={result} {property}={}", property_value(identity))),
-        ..Finding::new(reason, &evidence(&evaluation))
     }
 }
 

@@ -64,7 +64,7 @@ pub(crate) fn parts() -> Parts {
 
 #[test]
 fn evidence_is_clean_and_has_bounds() {
-    let finding = Finding::new(Reason::AccessDeny, &format!("a\n\u{202e}{}", "b".repeat(2000)));
+    let finding = Finding::new(Reason::AccessDeny, format!("a\n\u{202e}{}", "b".repeat(2000)));
     assert!(finding.evidence.starts_with("a\\n\\u{202e}b"), "{}", finding.evidence);
     assert!(finding.evidence.len() <= super::MAX_EVIDENCE + '…'.len_utf8());
 }

@@ -1,13 +1,17 @@
 //! A list that is asked by DNS (RFC 5782), and watched.
 
 use std::fmt;
+use std::future::ready;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use super::Dns;
+use futures_util::FutureExt as _;
+use futures_util::future::Either;
+
 use super::answers::{Answers, Verdict};
 use super::health::{Heard, Keeps, SelfTest, Standing, Subject, Watch};
 use super::query::{self, Zone};
+use super::{Answer, Dns};
 use crate::text;
 
 /// What a list can be asked about.
@@ -78,12 +82,16 @@ impl Blocklist {
     }
 
     /// Asks the list about something, for a mail from `client`.
-    pub async fn ask(&self, item: Item<'_>, client: IpAddr) -> Said {
+    pub fn ask(&self, item: Item<'_>, client: IpAddr) -> impl Future<Output = Said> + Unpin + Send + '_ {
         if let Some(out) = self.out() {
-            return out;
+            return Either::Left(ready(out));
         }
-        let Some(name) = self.name(item) else { return Said::NotListed };
-        let said = self.dns.a(&name).await.map(|addresses| self.answers.judge(&addresses));
+        let Some(name) = self.name(item) else { return Either::Left(ready(Said::NotListed)) };
+        Either::Right(self.dns.a(&name).map(move |answer| self.hear(client, answer)))
+    }
+
+    fn hear(&self, client: IpAddr, answer: Answer<Ipv4Addr>) -> Said {
+        let said = answer.map(|addresses| self.answers.judge(&addresses));
         self.watch.health().hear(client, said.as_ref());
         match (said, self.out()) {
             (_, Some(out)) => out,

@@ -4,7 +4,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use super::{Dns, DnsError, Exchanger, Records};
+use futures_util::FutureExt as _;
+
+use super::{Answer, Dns, DnsError, Exchanger, Records, asked, known};
 
 /// The kinds of records that are asked for.
 pub const KINDS: [&str; 5] = ["A", "AAAA", "MX", "TXT", "PTR"];
@@ -45,16 +47,19 @@ impl Counted {
 
     /// Who gives up waiting is not counted.
     fn counted<'a, T: 'a>(&'a self, kind: usize, records: Records<'a, T>) -> Records<'a, T> {
-        Box::pin(async move {
-            let records = records.await;
+        let count = move |records| {
             self.counts.count(kind, outcome(&records));
             records
-        })
+        };
+        match records {
+            Records::Left(records) => known(count(records.into_inner())),
+            Records::Right(records) => asked(records.map(count)),
+        }
     }
 }
 
 /// The place in [`OUTCOMES`].
-fn outcome<T>(records: &Result<Vec<T>, DnsError>) -> usize {
+fn outcome<T>(records: &Answer<T>) -> usize {
     match records {
         Ok(records) if !records.is_empty() => 0,
         Ok(_) => 1,
@@ -65,19 +70,19 @@ fn outcome<T>(records: &Result<Vec<T>, DnsError>) -> usize {
 }
 
 impl Dns for Counted {
-    fn a<'a>(&'a self, name: &'a str) -> Records<'a, Ipv4Addr> {
+    fn a(&self, name: &str) -> Records<'_, Ipv4Addr> {
         self.counted(0, self.dns.a(name))
     }
 
-    fn aaaa<'a>(&'a self, name: &'a str) -> Records<'a, Ipv6Addr> {
+    fn aaaa(&self, name: &str) -> Records<'_, Ipv6Addr> {
         self.counted(1, self.dns.aaaa(name))
     }
 
-    fn mx<'a>(&'a self, name: &'a str) -> Records<'a, Exchanger> {
+    fn mx(&self, name: &str) -> Records<'_, Exchanger> {
         self.counted(2, self.dns.mx(name))
     }
 
-    fn txt<'a>(&'a self, name: &'a str) -> Records<'a, Vec<u8>> {
+    fn txt(&self, name: &str) -> Records<'_, Vec<u8>> {
         self.counted(3, self.dns.txt(name))
     }
 

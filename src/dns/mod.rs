@@ -14,16 +14,32 @@ pub mod query;
 mod resolver;
 pub mod zones;
 
+use std::future::{Ready, ready};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::pin::Pin;
 
+use futures_util::future::Either;
 use thiserror::Error;
 
 pub use self::nobody::Nobody;
 pub use self::resolver::{MOST_DESCRIPTORS, Resolver, ResolverError};
 
 /// What a lookup resolves to: the records, none if the name does not exist or has none of this type.
-pub type Records<'a, T> = Pin<Box<dyn Future<Output = Result<Vec<T>, DnsError>> + Send + 'a>>;
+pub type Answer<T> = Result<Vec<T>, DnsError>;
+
+/// A lookup. Most are [`known`] from memory: a mail has many recipients, and every one of them a dozen lookups, which cost next
+/// to nothing as long as nothing has to be set up for waiting.
+pub type Records<'a, T> = Either<Ready<Answer<T>>, Pin<Box<dyn Future<Output = Answer<T>> + Send + 'a>>>;
+
+/// A lookup that needs no asking.
+pub fn known<'a, T>(answer: Answer<T>) -> Records<'a, T> {
+    Records::Left(ready(answer))
+}
+
+/// A lookup for which somebody has to be asked.
+pub fn asked<'a, T>(answer: impl Future<Output = Answer<T>> + Send + 'a) -> Records<'a, T> {
+    Records::Right(Box::pin(answer))
+}
 
 /// The DNS could not be asked, or did not answer in a way that can be used: asking again later may succeed.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -57,16 +73,16 @@ pub struct Exchanger {
 /// A name that the DNS cannot hold (empty or longer than 63 octets labels, more than 253 octets in all) has no records.
 pub trait Dns: Send + Sync {
     /// IPv4 addresses, CNAMEs followed.
-    fn a<'a>(&'a self, name: &'a str) -> Records<'a, Ipv4Addr>;
+    fn a(&self, name: &str) -> Records<'_, Ipv4Addr>;
 
     /// IPv6 addresses, CNAMEs followed.
-    fn aaaa<'a>(&'a self, name: &'a str) -> Records<'a, Ipv6Addr>;
+    fn aaaa(&self, name: &str) -> Records<'_, Ipv6Addr>;
 
     /// Mail exchangers, in no order.
-    fn mx<'a>(&'a self, name: &'a str) -> Records<'a, Exchanger>;
+    fn mx(&self, name: &str) -> Records<'_, Exchanger>;
 
     /// Texts, the strings of each record put together (RFC 7208 section 3.3). They need not be UTF-8.
-    fn txt<'a>(&'a self, name: &'a str) -> Records<'a, Vec<u8>>;
+    fn txt(&self, name: &str) -> Records<'_, Vec<u8>>;
 
     /// The names of an address, unconfirmed.
     fn ptr(&self, address: IpAddr) -> Records<'_, String>;

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::{Dns, DnsError, Exchanger, Records};
+use super::{Dns, DnsError, Exchanger, Records, known};
 
 /// Answers every question with the same failure, which counts against nobody.
 #[derive(Debug, Clone)]
@@ -16,25 +16,25 @@ impl Nobody {
         Self { why: why.into() }
     }
 
-    fn fails<T: Send + 'static>(&self) -> Records<'_, T> {
-        Box::pin(std::future::ready(Err(DnsError::Failed(self.why.clone()))))
+    fn fails<T>(&self) -> Records<'_, T> {
+        known(Err(DnsError::Failed(self.why.clone())))
     }
 }
 
 impl Dns for Nobody {
-    fn a<'a>(&'a self, _: &'a str) -> Records<'a, Ipv4Addr> {
+    fn a(&self, _: &str) -> Records<'_, Ipv4Addr> {
         self.fails()
     }
 
-    fn aaaa<'a>(&'a self, _: &'a str) -> Records<'a, Ipv6Addr> {
+    fn aaaa(&self, _: &str) -> Records<'_, Ipv6Addr> {
         self.fails()
     }
 
-    fn mx<'a>(&'a self, _: &'a str) -> Records<'a, Exchanger> {
+    fn mx(&self, _: &str) -> Records<'_, Exchanger> {
         self.fails()
     }
 
-    fn txt<'a>(&'a self, _: &'a str) -> Records<'a, Vec<u8>> {
+    fn txt(&self, _: &str) -> Records<'_, Vec<u8>> {
         self.fails()
     }
 

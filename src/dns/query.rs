@@ -13,6 +13,9 @@ const LONGEST_WORD: usize = 15;
 /// A label with digits in it that is longer than this is taken for a key, too.
 const LONGEST_MIXTURE: usize = 9;
 
+/// The nibbles of an IPv6 address and the dots between them, and as much again for a zone.
+const LONGEST_REVERSED: usize = 128;
+
 /// What stands for a key.
 const HIDDEN: &str = "…";
 
@@ -95,7 +98,10 @@ fn hidden(zone: &str) -> impl Iterator<Item = (&str, bool)> {
 /// The name of `address` in `zone`: octets (RFC 5782 section 2.1) or nibbles (section 2.4) in reverse. IPv4-mapped addresses
 /// count as IPv4.
 pub fn of_address(address: IpAddr, zone: &str) -> String {
-    format!("{}.{zone}", reversed(address))
+    let mut name = reversed(address);
+    name.push('.');
+    name.push_str(zone);
+    name
 }
 
 /// The name of `domain` in `zone` (RFC 5782 section 3), in lower case. `None` if it is no name but an address, with or without
@@ -123,15 +129,37 @@ fn is_key(label: &str) -> bool {
     label.len() > if has_digits { LONGEST_MIXTURE } else { LONGEST_WORD }
 }
 
+/// With room for a zone behind it.
 pub(super) fn reversed(address: IpAddr) -> String {
-    let parts: Vec<_> = match address.to_canonical() {
-        IpAddr::V4(address) => address.octets().iter().rev().map(u8::to_string).collect(),
+    let mut name = String::with_capacity(LONGEST_REVERSED);
+    match address.to_canonical() {
+        IpAddr::V4(address) => {
+            let [first, rest @ ..] = address.octets();
+            for octet in rest.into_iter().rev() {
+                push_decimal(&mut name, octet);
+                name.push('.');
+            }
+            push_decimal(&mut name, first);
+        }
         IpAddr::V6(address) => {
             let nibbles = address.octets().into_iter().rev().flat_map(|octet| [octet & 0xf, octet >> 4]);
-            nibbles.map(|nibble| format!("{nibble:x}")).collect()
+            let digits = nibbles.filter_map(|nibble| char::from_digit(nibble.into(), 16));
+            name.extend(digits.flat_map(|digit| ['.', digit]).skip(1));
         }
-    };
-    parts.join(".")
+    }
+    name
+}
+
+/// What `write!` does, without its detours: this is done for every list and every recipient.
+fn push_decimal(text: &mut String, number: u8) {
+    let digit = |value: u8| char::from(b'0' + value % 10);
+    if number >= 100 {
+        text.push(digit(number / 100));
+    }
+    if number >= 10 {
+        text.push(digit(number / 10));
+    }
+    text.push(digit(number));
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ use std::sync::{Mutex, PoisonError};
 
 use thiserror::Error;
 
-use super::{Dns, DnsError, Exchanger, Records};
+use super::{Dns, DnsError, Exchanger, Records, asked, known};
 use crate::mail::fold_host;
 
 /// A chain of more aliases than this has no end.
@@ -74,45 +74,45 @@ impl Zones {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    async fn look<T>(&self, kind: &str, name: &str, pick: fn(&Data) -> Option<T>) -> Result<Vec<T>, DnsError> {
+    fn look<T: Send + 'static>(&self, kind: &str, name: &str, pick: fn(&Data) -> Option<T>) -> Records<'_, T> {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner).push(format!("{kind} {name}"));
         let mut name = fold_host(name);
         for _ in 0..=MOST_ALIASES {
             let data = self.names.get(&name).map_or(&[][..], Vec::as_slice);
             let found: Vec<T> = data.iter().filter_map(pick).collect();
             let Some(alias) = alias(data).filter(|_| found.is_empty()) else {
-                return if found.is_empty() { failure(data).await } else { Ok(found) };
+                return if found.is_empty() { failure(data) } else { known(Ok(found)) };
             };
             name = fold_host(alias);
         }
-        Err(DnsError::Failed("a chain of CNAMEs has no end".to_owned()))
+        known(Err(DnsError::Failed("a chain of CNAMEs has no end".to_owned())))
     }
 }
 
 impl Dns for Zones {
-    fn a<'a>(&'a self, name: &'a str) -> Records<'a, Ipv4Addr> {
+    fn a(&self, name: &str) -> Records<'_, Ipv4Addr> {
         let pick = |data: &Data| if let Data::A(address) = data { Some(*address) } else { None };
-        Box::pin(self.look("A", name, pick))
+        self.look("A", name, pick)
     }
 
-    fn aaaa<'a>(&'a self, name: &'a str) -> Records<'a, Ipv6Addr> {
+    fn aaaa(&self, name: &str) -> Records<'_, Ipv6Addr> {
         let pick = |data: &Data| if let Data::Aaaa(address) = data { Some(*address) } else { None };
-        Box::pin(self.look("AAAA", name, pick))
+        self.look("AAAA", name, pick)
     }
 
-    fn mx<'a>(&'a self, name: &'a str) -> Records<'a, Exchanger> {
+    fn mx(&self, name: &str) -> Records<'_, Exchanger> {
         let pick = |data: &Data| if let Data::Mx(exchanger) = data { Some(exchanger.clone()) } else { None };
-        Box::pin(self.look("MX", name, pick))
+        self.look("MX", name, pick)
     }
 
-    fn txt<'a>(&'a self, name: &'a str) -> Records<'a, Vec<u8>> {
+    fn txt(&self, name: &str) -> Records<'_, Vec<u8>> {
         let pick = |data: &Data| if let Data::Txt(text) = data { Some(text.clone()) } else { None };
-        Box::pin(self.look("TXT", name, pick))
+        self.look("TXT", name, pick)
     }
 
     fn ptr(&self, address: IpAddr) -> Records<'_, String> {
         let pick = |data: &Data| if let Data::Ptr(name) = data { Some(name.clone()) } else { None };
-        Box::pin(async move { self.look("PTR", &reverse_name(address), pick).await })
+        self.look("PTR", &reverse_name(address), pick)
     }
 }
 
@@ -179,16 +179,16 @@ fn alias(data: &[Data]) -> Option<&str> {
     data.iter().find_map(|data| if let Data::Cname(name) = data { Some(name.as_str()) } else { None })
 }
 
-async fn failure<T>(data: &[Data]) -> Result<Vec<T>, DnsError> {
+fn failure<T: Send + 'static>(data: &[Data]) -> Records<'static, T> {
     for data in data {
         match data {
-            Data::Timeout => return Err(DnsError::Timeout),
-            Data::Servfail => return Err(DnsError::Failed("the server failed".to_owned())),
-            Data::Silence => future::pending().await,
+            Data::Timeout => return known(Err(DnsError::Timeout)),
+            Data::Servfail => return known(Err(DnsError::Failed("the server failed".to_owned()))),
+            Data::Silence => return asked(future::pending()),
             _ => {}
         }
     }
-    Ok(Vec::new())
+    known(Ok(Vec::new()))
 }
 
 #[cfg(test)]

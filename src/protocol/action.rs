@@ -122,14 +122,28 @@ impl fmt::Display for Header {
 
 /// A value as it stands in an Authentication-Results header: a token, or quoted (RFC 8601 section 2.2, RFC 2045 section 5.1).
 pub fn property_value(text: &str) -> String {
-    let text = &*one_line(text, MAX_VALUE);
-    let is_token = |c: char| c.is_ascii_graphic() && !"()<>@,;:\\\"/[]?=".contains(c);
-    // `local-part "@" domain` needs no quotes either.
-    let is_plain = |text: &str| !text.is_empty() && text.chars().all(is_token);
-    if text.split_once('@').map_or_else(|| is_plain(text), |(local, domain)| is_plain(local) && is_plain(domain)) {
+    if text.len() <= MAX_VALUE && needs_no_quotes(text) {
         return text.to_owned();
     }
+    let text = one_line(text, MAX_VALUE);
+    if needs_no_quotes(&text) {
+        return text;
+    }
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+/// A token, or `local-part "@" domain`.
+fn needs_no_quotes(text: &str) -> bool {
+    let is_token = |text: &str| !text.is_empty() && text.bytes().all(is_token_octet);
+    text.split_once('@').map_or_else(|| is_token(text), |(local, domain)| is_token(local) && is_token(domain))
+}
+
+fn is_token_octet(octet: u8) -> bool {
+    octet.is_ascii_graphic()
+        && !matches!(
+            octet,
+            b'(' | b')' | b'<' | b'>' | b'@' | b',' | b';' | b':' | b'\\' | b'"' | b'/' | b'[' | b']' | b'?' | b'='
+        )
 }
 
 /// The text with a blank for everything unprintable, without blanks at the ends, cut at a character.

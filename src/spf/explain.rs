@@ -4,12 +4,19 @@ use super::evaluate::{Session, Verdict};
 use super::macros::MacroString;
 use super::result::SpfResult;
 
+impl Verdict {
+    /// Does the domain want to say why?
+    pub(super) fn is_explained(&self) -> bool {
+        self.result == SpfResult::Fail && self.explanation.is_some()
+    }
+}
+
 impl Session<'_> {
     /// The explanation. "If there are any DNS processing errors (any RCODE other than 0), or if no records are
     /// returned, or if more than one record is returned, or if there are syntax errors in the explanation string, then
     /// proceed as if no "exp" modifier was given." It costs none of the limited lookups (section 4.6.4).
     pub(super) async fn explain(&mut self, verdict: &Verdict) -> Option<String> {
-        let target = verdict.explanation.as_ref().filter(|_| verdict.result == SpfResult::Fail)?;
+        let target = verdict.explanation.as_ref()?;
         if target.needs_names() {
             self.names().await;
         }

@@ -31,8 +31,11 @@ pub use limits::Limits;
 pub use query::Query;
 pub use result::{Evaluation, Identity, SpfResult};
 
-use tokio::time::{Instant, timeout};
+use std::pin::pin;
 
+use tokio::time::Instant;
+
+use crate::clock::within;
 use crate::dns::Dns;
 use crate::mail::fold_host;
 use crate::text::printable;
@@ -46,18 +49,16 @@ pub async fn evaluate(dns: &dyn Dns, query: &Query<'_>, limits: &Limits) -> Eval
     let started = Instant::now();
     let subject = Subject::new(query);
     let mut session = Session::new(&subject, Lookups::new(dns, *limits));
-    let verdict = match timeout(limits.time, session.check_host(subject.domain.clone())).await {
-        Ok(verdict) => verdict,
-        // "If such a limit is exceeded, the result of authorization SHOULD be "temperror"" (section 4.6.4).
-        Err(_) => Err(Trouble::Time),
-    };
-    // An explanation that does not come in time is none, and changes nothing.
+    let verdict = within(limits.time, pin!(session.check_host(subject.domain.clone()))).await;
+    // "If such a limit is exceeded, the result of authorization SHOULD be "temperror"" (section 4.6.4).
+    let verdict = verdict.unwrap_or(Err(Trouble::Time));
+    // An explanation that does not come in time is none, and changes nothing. It is rare, and so has its room apart.
     let explanation = match &verdict {
-        Ok(verdict) => {
+        Ok(verdict) if verdict.is_explained() => {
             let time = limits.time.saturating_sub(started.elapsed());
-            timeout(time, session.explain(verdict)).await.ok().flatten()
+            within(time, pin!(Box::pin(session.explain(verdict)))).await.flatten()
         }
-        Err(_) => None,
+        _ => None,
     };
     let domain = fold_host(&subject.domain);
     let evaluation = Evaluation {

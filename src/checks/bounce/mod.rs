@@ -85,7 +85,7 @@ impl Bounce {
             // Only at DATA, and only then, Postfix leaves out the recipient: there are several (SMTPD_POLICY_README).
             None if request.recipient_count > 1 => Finding {
                 text: "A bounce has one recipient, but this message has several".to_owned(),
-                ..Finding::new(Reason::BounceMultiple, &format!("{} recipients", request.recipient_count))
+                ..Finding::new(Reason::BounceMultiple, format!("{} recipients", request.recipient_count))
             },
             None => Finding::nothing("no recipient"),
         }
@@ -110,7 +110,7 @@ impl Bounce {
         let core = batv::core(recipient);
         let local = core.as_ref().unwrap_or(recipient).local();
         if self.exempt.contains(local) {
-            return Finding::nothing(&format!("{local} is exempt"));
+            return Finding::nothing(format!("{local} is exempt"));
         }
         if verdict == Verdict::Untagged && batv::is_srs(recipient) {
             // Our own forwarding: its sender is not ours to sign, and has a signature that its maker verifies.
@@ -143,5 +143,5 @@ fn finding(verdict: &Verdict, recipient: &Mailbox) -> Finding {
             "The message that you return was not sent from here: the signature of its sender is not ours (BATV)",
         ),
     };
-    Finding { text: text.to_owned(), ..Finding::new(reason, &evidence) }
+    Finding { text: text.to_owned(), ..Finding::new(reason, evidence) }
 }

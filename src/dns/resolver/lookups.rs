@@ -23,8 +23,8 @@ pub(super) const MOST_AT_A_TIME: usize = 128;
 /// How long after a server was found absent it is looked for again.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// What a lookup comes to. Nothing found is an answer.
-pub(super) type Outcome = Result<Arc<[RData]>, DnsError>;
+/// What a lookup comes to. Nothing found is an answer: what most lists say of most clients, which takes no room.
+pub(super) type Outcome = Result<Option<Arc<[RData]>>, DnsError>;
 
 /// Records, and how long they hold.
 #[derive(Debug, Clone)]
@@ -76,9 +76,14 @@ impl<U: Upstream> Lookups<U> {
         self.under_way().shrink_to_fit();
     }
 
+    /// What is remembered.
+    pub(super) fn recall(&self, question: &Question) -> Option<Outcome> {
+        self.memory.recall(question)
+    }
+
     /// Answers from memory, or with those who asked the same before, or asks.
     pub(super) async fn look_up(self: &Arc<Self>, question: Question) -> Outcome {
-        if let Some(outcome) = self.memory.recall(&question) {
+        if let Some(outcome) = self.recall(&question) {
             return outcome;
         }
         if self.circuit.is_open() {
@@ -124,7 +129,7 @@ impl<U: Upstream> Lookups<U> {
         let found = timeout_at(deadline, self.upstream.ask(question)).await.unwrap_or(Err(DnsError::Timeout));
         self.take_note(&found);
         let ttl = found.as_ref().map_or(Duration::ZERO, |found| found.ttl);
-        let outcome = found.map(|found| Arc::from(found.records));
+        let outcome = found.map(|Found { records, .. }| (!records.is_empty()).then(|| Arc::from(records)));
         self.memory.keep(question.clone(), outcome.clone(), ttl);
         outcome
     }

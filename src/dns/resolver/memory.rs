@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use hickory_resolver::proto::rr::RData;
-use moka::Expiry;
-use moka::sync::Cache;
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
 use tokio::time::Instant;
 
 use super::lookups::Outcome;
@@ -29,9 +29,15 @@ const CAPACITY: u64 = 16 * 1024 * 1024;
 /// What an entry takes beside its records, roughly.
 const ENTRY: usize = 256;
 
+/// How many answers that is, most of them small.
+const ANSWERS: usize = 32 * 1024;
+
 /// Answers and failures, for a while.
+///
+/// To look one up is what a lookup costs most of the time, a dozen times for each recipient; so it has to be little more than
+/// finding a key in a table.
 #[derive(Debug)]
-pub(super) struct Memory(Cache<Question, Remembered>);
+pub(super) struct Memory(Cache<Question, Remembered, Weight>);
 
 #[derive(Debug, Clone)]
 struct Remembered {
@@ -41,54 +47,48 @@ struct Remembered {
 
 impl Memory {
     pub(super) fn new() -> Self {
-        let weigh = |_: &Question, remembered: &Remembered| weight(&remembered.outcome);
-        Self(Cache::builder().max_capacity(CAPACITY).weigher(weigh).expire_after(Lapse).build())
+        Self(Cache::with_weighter(ANSWERS, CAPACITY, Weight))
     }
 
     /// What is known, if it still holds.
     pub(super) fn recall(&self, question: &Question) -> Option<Outcome> {
         let remembered = self.0.get(question)?;
-        (Instant::now() < remembered.until).then_some(remembered.outcome)
+        remembered.holds(Instant::now()).then_some(remembered.outcome)
     }
 
-    /// The cache does so by itself only while it is asked.
+    /// Drops what holds no more, lest failures of seconds fill the memory for hours.
     pub(super) fn forget_lapsed(&self) {
-        self.0.run_pending_tasks();
+        let now = Instant::now();
+        self.0.retain(|_, remembered| remembered.holds(now));
     }
 
     /// Keeps `outcome`, an answer at most for its `ttl`.
     pub(super) fn keep(&self, question: Question, outcome: Outcome, ttl: Duration) {
         let period = match &outcome {
-            Ok(records) if records.is_empty() => ttl.clamp(SHORTEST, LONGEST_NOTHING),
-            Ok(_) => ttl.clamp(SHORTEST, LONGEST),
+            Ok(None) => ttl.clamp(SHORTEST, LONGEST_NOTHING),
+            Ok(Some(_)) => ttl.clamp(SHORTEST, LONGEST),
             Err(_) => FAILURE,
         };
         self.0.insert(question, Remembered { outcome, until: Instant::now() + period });
     }
 }
 
-/// What holds no more is dropped, lest failures of seconds fill the memory for hours.
-struct Lapse;
-
-impl Expiry<Question, Remembered> for Lapse {
-    fn expire_after_create(&self, _: &Question, new: &Remembered, _: std::time::Instant) -> Option<Duration> {
-        Some(new.until.saturating_duration_since(Instant::now()))
-    }
-
-    fn expire_after_update(
-        &self,
-        _: &Question,
-        new: &Remembered,
-        _: std::time::Instant,
-        _: Option<Duration>,
-    ) -> Option<Duration> {
-        Some(new.until.saturating_duration_since(Instant::now()))
+impl Remembered {
+    fn holds(&self, now: Instant) -> bool {
+        now < self.until
     }
 }
 
-fn weight(outcome: &Outcome) -> u32 {
-    let records = outcome.as_ref().map_or(0, |records| records.iter().map(size).sum());
-    u32::try_from(ENTRY + records).unwrap_or(u32::MAX)
+/// What an answer takes of the capacity.
+#[derive(Debug, Clone)]
+struct Weight;
+
+impl Weighter<Question, Remembered> for Weight {
+    fn weight(&self, _: &Question, remembered: &Remembered) -> u64 {
+        let found = remembered.outcome.as_ref().ok().and_then(Option::as_ref);
+        let records = found.map_or(0, |records| records.iter().map(size).sum());
+        u64::try_from(ENTRY + records).unwrap_or(u64::MAX)
+    }
 }
 
 fn size(record: &RData) -> usize {
@@ -97,4 +97,46 @@ fn size(record: &RData) -> usize {
         _ => 0,
     };
     size_of::<RData>() + text
+}
+
+#[cfg(test)]
+mod tests {
+    use hickory_resolver::proto::rr::RecordType;
+    use tokio::time::advance;
+
+    use super::*;
+    use crate::dns::DnsError;
+
+    fn question(name: &str) -> Question {
+        Question::about(name, RecordType::A).unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_holds_no_more_takes_no_room() {
+        let memory = Memory::new();
+        memory.keep(question("broken.example"), Err(DnsError::Timeout), Duration::ZERO);
+        memory.keep(question("example.org"), Ok(None), Duration::from_secs(60));
+        memory.forget_lapsed();
+        assert_eq!(memory.0.len(), 2);
+        advance(FAILURE).await;
+        memory.forget_lapsed();
+        assert_eq!(memory.0.len(), 1);
+        assert_eq!(memory.recall(&question("example.org")), Some(Ok(None)));
+    }
+
+    /// Whoever sends mail chooses names that are looked up.
+    #[test]
+    fn a_flood_of_names_takes_no_more_room_and_leaves_what_is_used() {
+        let (memory, used) = (Memory::new(), question("mail.example.org"));
+        let minute = Duration::from_secs(60);
+        memory.keep(used.clone(), Ok(None), minute);
+        for n in 0..2 * CAPACITY / ENTRY as u64 {
+            memory.keep(question(&format!("{n}.example")), Ok(None), minute);
+            if n % 100 == 0 {
+                assert_eq!(memory.recall(&used), Some(Ok(None)), "{n}");
+            }
+        }
+        assert!(memory.0.weight() <= CAPACITY, "{}", memory.0.weight());
+        assert!(memory.0.weight() > CAPACITY / 2, "{}", memory.0.weight());
+    }
 }

@@ -19,10 +19,10 @@ use hickory_resolver::proto::rr::{Name, RData, RecordType};
 use hickory_resolver::system_conf::read_system_conf;
 use thiserror::Error;
 
-use self::lookups::{Lookups, MOST_AT_A_TIME};
+use self::lookups::{Lookups, MOST_AT_A_TIME, Outcome};
 use self::question::Question;
 use self::servers::Servers;
-use super::{Dns, DnsError, Exchanger, Records};
+use super::{Dns, Exchanger, Records, asked, known};
 use crate::net::is_public;
 
 /// The system's resolver uses no more servers either (resolv.conf(5), MAXNS).
@@ -61,9 +61,14 @@ impl Resolver {
         Ok(Self(Lookups::new(servers, limit)))
     }
 
-    async fn records<T>(&self, question: Option<Question>, pick: fn(&RData) -> Option<T>) -> Result<Vec<T>, DnsError> {
-        let Some(question) = question else { return Ok(Vec::new()) };
-        Ok(self.0.look_up(question).await?.iter().filter_map(pick).collect())
+    fn records<'a, T: 'a>(&'a self, question: Option<Question>, pick: fn(&RData) -> Option<T>) -> Records<'a, T> {
+        let Some(question) = question else { return known(Ok(Vec::new())) };
+        let picked =
+            move |outcome: Outcome| Ok(outcome?.iter().flat_map(|found| found.iter()).filter_map(pick).collect());
+        match self.0.recall(&question) {
+            Some(outcome) => known(picked(outcome)),
+            None => asked(async move { picked(self.0.look_up(question).await) }),
+        }
     }
 }
 
@@ -72,41 +77,41 @@ impl Dns for Resolver {
         self.0.forget_lapsed();
     }
 
-    fn a<'a>(&'a self, name: &'a str) -> Records<'a, Ipv4Addr> {
-        Box::pin(self.records(Question::about(name, RecordType::A), |record| match record {
+    fn a(&self, name: &str) -> Records<'_, Ipv4Addr> {
+        self.records(Question::about(name, RecordType::A), |record| match record {
             RData::A(address) => Some(address.0),
             _ => None,
-        }))
+        })
     }
 
-    fn aaaa<'a>(&'a self, name: &'a str) -> Records<'a, Ipv6Addr> {
-        Box::pin(self.records(Question::about(name, RecordType::AAAA), |record| match record {
+    fn aaaa(&self, name: &str) -> Records<'_, Ipv6Addr> {
+        self.records(Question::about(name, RecordType::AAAA), |record| match record {
             RData::AAAA(address) => Some(address.0),
             _ => None,
-        }))
+        })
     }
 
-    fn mx<'a>(&'a self, name: &'a str) -> Records<'a, Exchanger> {
-        Box::pin(self.records(Question::about(name, RecordType::MX), |record| match record {
+    fn mx(&self, name: &str) -> Records<'_, Exchanger> {
+        self.records(Question::about(name, RecordType::MX), |record| match record {
             RData::MX(mx) => Some(Exchanger { preference: mx.preference, name: text(&mx.exchange) }),
             _ => None,
-        }))
+        })
     }
 
-    fn txt<'a>(&'a self, name: &'a str) -> Records<'a, Vec<u8>> {
-        Box::pin(self.records(Question::about(name, RecordType::TXT), |record| match record {
+    fn txt(&self, name: &str) -> Records<'_, Vec<u8>> {
+        self.records(Question::about(name, RecordType::TXT), |record| match record {
             RData::TXT(txt) => Some(txt.txt_data.concat()),
             _ => None,
-        }))
+        })
     }
 
     /// Addresses that are not [public](is_public) have no names: the DNS knows nothing about them that could be true here.
     fn ptr(&self, address: IpAddr) -> Records<'_, String> {
         let question = is_public(address).then(|| Question::whose(address));
-        Box::pin(self.records(question, |record| match record {
+        self.records(question, |record| match record {
             RData::PTR(name) => Some(text(name)).filter(|name| !name.is_empty()),
             _ => None,
-        }))
+        })
     }
 }
 

@@ -26,10 +26,11 @@ impl Question {
     /// ASCII are asked for as their A-labels (RFC 5890), if they have one.
     pub(super) fn about(name: &str, kind: RecordType) -> Option<Self> {
         let mut question = Self { labels: Vec::with_capacity(name.len().min(MAX_NAME) + 1), kind };
-        for text in name.strip_suffix('.').unwrap_or(name).split('.') {
-            match a_label(text) {
+        let is_ascii = name.is_ascii();
+        for text in name.strip_suffix('.').unwrap_or(name).as_bytes().split(|octet| *octet == b'.') {
+            match if is_ascii { None } else { a_label(text) } {
                 Some(label) => question.push(label.as_bytes())?,
-                None => question.push(text.as_bytes())?,
+                None => question.push(text)?,
             }
         }
         Some(question)
@@ -70,14 +71,16 @@ impl Question {
     fn push(&mut self, label: &[u8]) -> Option<()> {
         let length = u8::try_from(label.len()).ok().filter(|length| (1..=63).contains(length))?;
         self.labels.push(length);
-        self.labels.extend(label.iter().map(u8::to_ascii_lowercase));
+        let start = self.labels.len();
+        self.labels.extend_from_slice(label);
+        self.labels.get_mut(start..)?.make_ascii_lowercase();
         (self.labels.len() <= MAX_NAME).then_some(())
     }
 }
 
 /// How a label that is no ASCII is asked for, if there is a way.
-fn a_label(text: &str) -> Option<Label> {
-    if text.is_ascii() { None } else { Label::from_utf8(text).ok() }
+fn a_label(text: &[u8]) -> Option<Label> {
+    if text.is_ascii() { None } else { Label::from_utf8(str::from_utf8(text).ok()?).ok() }
 }
 
 #[cfg(test)]

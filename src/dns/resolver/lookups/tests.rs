@@ -128,7 +128,7 @@ async fn giving_up_does_not_end_a_lookup() {
     sleep(LIMIT).await;
     let started = Instant::now();
     assert_eq!(lookups.look_up(question("silent")).await, Err(DnsError::Timeout));
-    assert_eq!(lookups.look_up(question("slow")).await.unwrap().len(), 1);
+    assert_eq!(lookups.look_up(question("slow")).await.unwrap().map(|found| found.len()), Some(1));
     assert_eq!((started.elapsed(), lookups.upstream.asked()), (Duration::ZERO, 2));
 }
 
