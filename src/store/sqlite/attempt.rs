@@ -27,7 +27,7 @@ enum Trace {
     /// One more attempt for a waiting triplet.
     Counted(i64),
     /// A triplet that waits, in place of a lapsed one if there is any.
-    Stored { lapsed: Option<i64> },
+    Stored { lapsed: bool },
 }
 
 /// A row of `triplet`.
@@ -39,6 +39,13 @@ struct Row {
     attempts: u32,
     instance: String,
 }
+
+/// Finds a triplet by its client, sender and recipient (`?1`, `?2`, `?3`), whether it waits or has passed: there is an index for
+/// each. That no triplet does both is not the indexes' to hold: who stores one has looked in the same transaction, and who lets
+/// one pass replaces what passed before.
+pub(super) const OF_TRIPLET: &str = "id IN (
+    SELECT id FROM triplet WHERE client = ?1 AND sender = ?2 AND recipient = ?3 AND passed = 0 UNION ALL
+    SELECT id FROM triplet WHERE client = ?1 AND sender = ?2 AND recipient = ?3 AND passed = 1)";
 
 /// Looks, changes nothing.
 pub(super) fn look(
@@ -116,18 +123,18 @@ fn known_client(identity: &str, last_seen: i64, now: Timestamp, lapsed_clients: 
 enum Found<'a> {
     /// Under this identity.
     Known(&'a str, Row),
-    /// Only, perhaps, a lapsed one where the new one is to be.
-    None { lapsed: Option<i64> },
+    /// Only, perhaps, lapsed ones where the new one is to be.
+    None { lapsed: bool },
 }
 
 /// The triplet under any identity: one that passed before one that waits, and the one that waits longest.
 fn find_triplet<'a>(connection: &Connection, attempt: &'a Attempt, cutoffs: Cutoffs) -> rusqlite::Result<Found<'a>> {
     let mut best: Option<(&str, Row)> = None;
-    let mut lapsed = None;
+    let mut lapsed = false;
     for (rank, identity) in identities(attempt).enumerate() {
         let Some(row) = find_row(connection, identity, attempt)? else { continue };
         if cutoffs.has_lapsed(row.passed, row.first_seen, row.last_seen) {
-            lapsed = lapsed.or((rank == 0).then_some(row.id));
+            lapsed |= rank == 0;
         } else if best.as_ref().is_none_or(|(_, best)| (!row.passed, row.first_seen) < (!best.passed, best.first_seen))
         {
             best = Some((identity, row));
@@ -146,7 +153,9 @@ fn find_row(connection: &Connection, identity: &str, attempt: &Attempt) -> rusql
     connection
         .prepare_cached(
             "SELECT id, passed, first_seen, last_seen, attempts, instance FROM triplet
-             WHERE client = ?1 AND sender = ?2 AND recipient = ?3",
+             WHERE client = ?1 AND sender = ?2 AND recipient = ?3 AND passed = 1
+             UNION ALL SELECT id, passed, first_seen, last_seen, attempts, instance FROM triplet
+             WHERE client = ?1 AND sender = ?2 AND recipient = ?3 AND passed = 0",
         )?
         .query_row([identity, &attempt.sender, &attempt.recipient], |row| {
             Ok(Row {
@@ -184,12 +193,13 @@ fn store(
     connection: &Connection,
     client: &str,
     attempt: &Attempt,
-    lapsed: Option<i64>,
+    lapsed: bool,
     retention: &Retention,
     now: i64,
 ) -> rusqlite::Result<()> {
-    if let Some(id) = lapsed {
-        execute(connection, "DELETE FROM triplet WHERE id = ?1", [id])?;
+    if lapsed {
+        let key = [client, &attempt.sender, &attempt.recipient];
+        execute(connection, &format!("DELETE FROM triplet WHERE {OF_TRIPLET}"), key)?;
     }
     room::make(connection, &attempt.network, retention)?;
     let sql =
@@ -203,4 +213,49 @@ fn store(
 /// Runs a statement that is prepared once.
 pub(super) fn execute(connection: &Connection, sql: &str, values: impl rusqlite::Params) -> rusqlite::Result<()> {
     connection.prepare_cached(sql)?.execute(values).map(|_| ())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::open;
+    use super::*;
+    use crate::store::{Standing, Triplet};
+    use std::time::Duration;
+
+    const RETENTION: Retention = Retention {
+        retry_window: Duration::from_secs(172_800),
+        max_age: Duration::from_secs(3_024_000),
+        allow_client_after: 5,
+        waiting_per_network: 10,
+        waiting: 10,
+    };
+
+    /// No statement makes this, but a hand at the database might.
+    #[test]
+    fn a_triplet_that_waits_and_has_passed_at_once_does_no_harm() {
+        let attempt = Attempt {
+            identities: vec!["c".to_owned()],
+            network: "c".to_owned(),
+            sender: "s".to_owned(),
+            recipient: "r".to_owned(),
+            instance: String::new(),
+        };
+        let triplet = Triplet { client: "c".to_owned(), sender: "s".to_owned(), recipient: "r".to_owned() };
+        let at = |second| Timestamp::from_second(second).unwrap();
+        for (now, standing) in [(1_000, Standing::Passed), (9_000_000, Standing::New)] {
+            let directory = tempfile::tempdir().unwrap();
+            let connection = open::for_writing(&directory.path().join("postward.db"), Duration::ZERO).unwrap();
+            for passed in [0, 1] {
+                let sql = "INSERT INTO triplet VALUES (NULL, 'c', 's', 'r', 'c', ?1, 900, 900, 1, '')";
+                connection.execute(sql, [passed]).unwrap();
+            }
+            room::count(&connection, "c").unwrap();
+            let seen = record(&connection, &attempt, &RETENTION, at(now)).unwrap();
+            assert_eq!(seen.standing, standing, "at {now}");
+            assert_eq!(greylist::pass(&connection, &triplet, now), Ok(1));
+            let left = "SELECT count(*), sum(passed), (SELECT value FROM counter WHERE name = 'waiting') FROM triplet";
+            let left = connection.query_one(left, (), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
+            assert_eq!(left, Ok((1, 1, 0)), "at {now}");
+        }
+    }
 }

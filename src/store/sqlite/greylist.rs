@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, params};
 
+use super::attempt::execute;
 use super::time::{HOUR, moment, seconds};
 use super::{Sqlite, attempt, sweep, take_over, walk};
 use crate::clock::Timestamp;
@@ -95,14 +96,18 @@ pub(super) fn bump_revision(connection: &Connection) -> rusqlite::Result<()> {
     connection.prepare_cached("UPDATE counter SET value = value + 1 WHERE name = 'revision'")?.execute(()).map(|_| ())
 }
 
-fn note_pass(connection: &Connection, triplet: &Triplet, now: i64) -> rusqlite::Result<()> {
-    let passed = connection
+/// Lets a waiting triplet pass; answers how many did.
+pub(super) fn pass(connection: &Connection, triplet: &Triplet, now: i64) -> rusqlite::Result<usize> {
+    connection
         .prepare_cached(
-            "UPDATE triplet SET passed = 1, last_seen = ?4
+            "UPDATE OR REPLACE triplet SET passed = 1, last_seen = ?4
              WHERE client = ?1 AND sender = ?2 AND recipient = ?3 AND passed = 0",
         )?
-        .execute(params![triplet.client, triplet.sender, triplet.recipient, now])?;
-    if passed == 0 {
+        .execute(params![triplet.client, triplet.sender, triplet.recipient, now])
+}
+
+fn note_pass(connection: &Connection, triplet: &Triplet, now: i64) -> rusqlite::Result<()> {
+    if pass(connection, triplet, now)? == 0 {
         return Ok(());
     }
     // A last counted pass in the future was counted by a clock that was wrong: the hour begins anew.
@@ -142,13 +147,20 @@ pub(super) fn use_client(connection: &Connection, client: &str, now: i64) -> rus
 }
 
 fn admit(connection: &Connection, triplet: &Triplet, network: &str, now: i64) -> rusqlite::Result<()> {
-    connection
-        .prepare_cached(
-            "INSERT INTO triplet (client, sender, recipient, network, passed, first_seen, last_seen, attempts, instance)
-             VALUES (?1, ?2, ?3, ?4, 1, ?5, ?5, 0, '')
-             ON CONFLICT (client, sender, recipient) DO UPDATE SET passed = 1, last_seen = max(last_seen, ?5)",
-        )?
-        .execute(params![triplet.client, triplet.sender, triplet.recipient, network, now])?;
+    let Triplet { client, sender, recipient } = triplet;
+    execute(
+        connection,
+        "UPDATE OR REPLACE triplet SET passed = 1, last_seen = max(last_seen, ?4)
+         WHERE client = ?1 AND sender = ?2 AND recipient = ?3 AND passed = 0",
+        params![client, sender, recipient, now],
+    )?;
+    execute(
+        connection,
+        "INSERT INTO triplet (client, sender, recipient, network, passed, first_seen, last_seen, attempts, instance)
+         VALUES (?1, ?2, ?3, ?4, 1, ?5, ?5, 0, '')
+         ON CONFLICT (client, sender, recipient) WHERE passed = 1 DO UPDATE SET last_seen = max(last_seen, ?5)",
+        params![client, sender, recipient, network, now],
+    )?;
     bump_revision(connection)
 }
 

@@ -4,7 +4,8 @@
 use rusqlite::{Connection, params};
 
 use super::Sqlite;
-use super::greylist::bump_revision;
+use super::attempt::OF_TRIPLET;
+use super::greylist::{bump_revision, pass};
 use super::time::{Cutoffs, seconds};
 use super::walk::{self, Place};
 use crate::clock::Timestamp;
@@ -16,15 +17,7 @@ const PORTION: usize = 200;
 /// Lets waiting triplets pass.
 pub(super) async fn allow(store: &Sqlite, selection: &Selection, now: Timestamp) -> Result<u64, StoreError> {
     let now = seconds(now);
-    let pass = move |connection: &Connection, record: &TripletRecord| {
-        let Triplet { client, sender, recipient } = &record.triplet;
-        connection
-            .prepare_cached(
-                "UPDATE triplet SET passed = 1, last_seen = ?4
-                 WHERE client = ?1 AND sender = ?2 AND recipient = ?3 AND passed = 0",
-            )?
-            .execute(params![client, sender, recipient, now])
-    };
+    let pass = move |connection: &Connection, record: &TripletRecord| pass(connection, &record.triplet, now);
     change_triplets(store, selection, |record| record.state == TripletState::Waiting, pass).await
 }
 
@@ -33,7 +26,7 @@ pub(super) async fn forget(store: &Sqlite, selection: &Selection) -> Result<Forg
     let remove = |connection: &Connection, record: &TripletRecord| {
         let Triplet { client, sender, recipient } = &record.triplet;
         connection
-            .prepare_cached("DELETE FROM triplet WHERE client = ?1 AND sender = ?2 AND recipient = ?3")?
+            .prepare_cached(&format!("DELETE FROM triplet WHERE {OF_TRIPLET}"))?
             .execute(params![client, sender, recipient])
     };
     let triplets = change_triplets(store, selection, |_| true, remove).await?;
