@@ -3,7 +3,7 @@
 //! | file | what it is about |
 //! |---|---|
 //! | `open` `migrate` | from a path to a connection with today's schema |
-//! | `writer` `batch` | the thread that writes; group commit |
+//! | `writer` `batch` `checkpoint` | the thread that writes; group commit; keeping the write-ahead log short |
 //! | `keeper` `lock` `aside` `complaint` `trouble` | what happens when the file is away, locked, full, damaged |
 //! | `readers` `shared` | reading beside the writer |
 //! | `attempt` `room` | the hot path: what an attempt finds and leaves |
@@ -15,6 +15,7 @@
 mod aside;
 mod attempt;
 mod batch;
+mod checkpoint;
 mod complaint;
 mod entries;
 mod greylist;
