@@ -2,6 +2,7 @@
 //! portions so small that an attempt in between does not notice.
 
 use rusqlite::{Connection, params};
+use tokio::time::{Instant, sleep};
 
 use super::Sqlite;
 use super::attempt::OF_TRIPLET;
@@ -13,6 +14,9 @@ use crate::store::{Forgotten, Purged, Retention, Selection, StoreError, Triplet,
 
 /// How many rows one job of the writer changes at most: some milliseconds.
 const PORTION: usize = 200;
+
+/// How much longer than at work the purge is at rest. It has a minute or an hour; attempts have not, and both wait for the disk.
+const REST: u32 = 3;
 
 /// Lets waiting triplets pass.
 pub(super) async fn allow(store: &Sqlite, selection: &Selection, now: Timestamp) -> Result<u64, StoreError> {
@@ -42,7 +46,9 @@ pub(super) async fn purge(store: &Sqlite, retention: &Retention, now: Timestamp)
     while let Some(from) = place {
         let (lapsed, next) = store.read(move |connection| walk::page_of_lapsed(connection, cutoffs, from)).await?;
         for portion in portions(lapsed) {
+            let started = Instant::now();
             let (waiting, passed) = store.write(move |connection| remove_lapsed(connection, &portion, cutoffs)).await?;
+            sleep(started.elapsed() * REST).await;
             purged.waiting += waiting;
             purged.passed += passed;
         }
