@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
+use super::arrivals::Book;
 use super::time::{Cutoffs, HOUR, moment, seconds};
 use super::{greylist, room};
 use crate::clock::Timestamp;
@@ -47,9 +48,34 @@ pub(super) const OF_TRIPLET: &str = "id IN (
     SELECT id FROM triplet WHERE client = ?1 AND sender = ?2 AND recipient = ?3 AND passed = 0 UNION ALL
     SELECT id FROM triplet WHERE client = ?1 AND sender = ?2 AND recipient = ?3 AND passed = 1)";
 
+const FIND: &str = "
+    SELECT id, passed, first_seen, last_seen, attempts, instance FROM triplet
+    WHERE client = ?1 AND sender = ?2 AND recipient = ?3 AND passed = 1
+    UNION ALL SELECT id, passed, first_seen, last_seen, attempts, instance FROM triplet
+    WHERE client = ?1 AND sender = ?2 AND recipient = ?3 AND passed = 0";
+
+/// The same among arrivals too, one by one.
+const FIND_ANYWHERE: &str = "
+    SELECT id, passed, first_seen, last_seen, attempts, instance FROM triplet
+    WHERE client = ?1 AND sender = ?2 AND recipient = ?3 AND passed = 1
+    UNION ALL SELECT id, passed, first_seen, last_seen, attempts, instance FROM triplet
+    WHERE client = ?1 AND sender = ?2 AND recipient = ?3 AND passed = 0
+    UNION ALL SELECT id, 0, first_seen, first_seen, 1, instance FROM arrival
+    WHERE client = ?1 AND sender = ?2 AND recipient = ?3";
+
 /// Looks, changes nothing.
-pub(super) fn look(
+pub(super) fn preview(
     connection: &Connection,
+    attempt: &Attempt,
+    retention: &Retention,
+    now: Timestamp,
+) -> rusqlite::Result<Sighting> {
+    Ok(look(connection, FIND_ANYWHERE, attempt, retention, now)?.sighting)
+}
+
+fn look(
+    connection: &Connection,
+    find: &str,
     attempt: &Attempt,
     retention: &Retention,
     now: Timestamp,
@@ -67,7 +93,7 @@ pub(super) fn look(
             }
         }
     }
-    let (sighting, trace) = match find_triplet(connection, attempt, cutoffs)? {
+    let (sighting, trace) = match find_triplet(connection, find, attempt, cutoffs)? {
         Found::Known(identity, row) => judge(identity, &row, attempt, now),
         Found::None { lapsed } => (first_sight(attempt, now), Trace::Stored { lapsed }),
     };
@@ -76,12 +102,15 @@ pub(super) fn look(
 
 /// Looks, and leaves the trace.
 pub(super) fn record(
-    connection: &Connection,
+    connection: &Book,
     attempt: &Attempt,
     retention: &Retention,
     now: Timestamp,
 ) -> rusqlite::Result<Sighting> {
-    let Look { sighting, trace, lapsed_clients } = look(connection, attempt, retention, now)?;
+    for identity in identities(attempt) {
+        connection.settle_key([identity, &attempt.sender, &attempt.recipient])?;
+    }
+    let Look { sighting, trace, lapsed_clients } = look(connection, FIND, attempt, retention, now)?;
     for client in &lapsed_clients {
         execute(connection, "DELETE FROM client WHERE client = ?1", [client])?;
     }
@@ -128,11 +157,16 @@ enum Found<'a> {
 }
 
 /// The triplet under any identity: one that passed before one that waits, and the one that waits longest.
-fn find_triplet<'a>(connection: &Connection, attempt: &'a Attempt, cutoffs: Cutoffs) -> rusqlite::Result<Found<'a>> {
+fn find_triplet<'a>(
+    connection: &Connection,
+    find: &str,
+    attempt: &'a Attempt,
+    cutoffs: Cutoffs,
+) -> rusqlite::Result<Found<'a>> {
     let mut best: Option<(&str, Row)> = None;
     let mut lapsed = false;
     for (rank, identity) in identities(attempt).enumerate() {
-        let Some(row) = find_row(connection, identity, attempt)? else { continue };
+        let Some(row) = find_row(connection, find, identity, attempt)? else { continue };
         if cutoffs.has_lapsed(row.passed, row.first_seen, row.last_seen) {
             lapsed |= rank == 0;
         } else if best.as_ref().is_none_or(|(_, best)| (!row.passed, row.first_seen) < (!best.passed, best.first_seen))
@@ -149,14 +183,9 @@ fn identities(attempt: &Attempt) -> impl Iterator<Item = &str> {
     attempt.identities.iter().map(String::as_str).chain(network)
 }
 
-fn find_row(connection: &Connection, identity: &str, attempt: &Attempt) -> rusqlite::Result<Option<Row>> {
+fn find_row(connection: &Connection, find: &str, identity: &str, attempt: &Attempt) -> rusqlite::Result<Option<Row>> {
     connection
-        .prepare_cached(
-            "SELECT id, passed, first_seen, last_seen, attempts, instance FROM triplet
-             WHERE client = ?1 AND sender = ?2 AND recipient = ?3 AND passed = 1
-             UNION ALL SELECT id, passed, first_seen, last_seen, attempts, instance FROM triplet
-             WHERE client = ?1 AND sender = ?2 AND recipient = ?3 AND passed = 0",
-        )?
+        .prepare_cached(find)?
         .query_row([identity, &attempt.sender, &attempt.recipient], |row| {
             Ok(Row {
                 id: row.get(0)?,
@@ -190,7 +219,7 @@ fn first_sight(attempt: &Attempt, now: Timestamp) -> Sighting {
 }
 
 fn store(
-    connection: &Connection,
+    connection: &Book,
     client: &str,
     attempt: &Attempt,
     lapsed: bool,
@@ -201,6 +230,10 @@ fn store(
         let key = [client, &attempt.sender, &attempt.recipient];
         execute(connection, &format!("DELETE FROM triplet WHERE {OF_TRIPLET}"), key)?;
     }
+    if room::is_left_beside_arrivals(connection, &attempt.network, retention)? {
+        return connection.append(client, attempt, now);
+    }
+    connection.settle_all()?;
     room::make(connection, &attempt.network, retention)?;
     let sql =
         "INSERT INTO triplet (client, sender, recipient, network, passed, first_seen, last_seen, attempts, instance)
@@ -217,10 +250,11 @@ pub(super) fn execute(connection: &Connection, sql: &str, values: impl rusqlite:
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::super::open;
     use super::*;
-    use crate::store::{Standing, Triplet};
-    use std::time::Duration;
+    use crate::store::Triplet;
 
     const RETENTION: Retention = Retention {
         retry_window: Duration::from_secs(172_800),
@@ -245,6 +279,7 @@ mod tests {
         for (now, standing) in [(1_000, Standing::Passed), (9_000_000, Standing::New)] {
             let directory = tempfile::tempdir().unwrap();
             let connection = open::for_writing(&directory.path().join("postward.db"), Duration::ZERO).unwrap();
+            let connection = Book::new(connection);
             for passed in [0, 1] {
                 let sql = "INSERT INTO triplet VALUES (NULL, 'c', 's', 'r', 'c', ?1, 900, 900, 1, '')";
                 connection.execute(sql, [passed]).unwrap();
@@ -252,6 +287,7 @@ mod tests {
             room::count(&connection, "c").unwrap();
             let seen = record(&connection, &attempt, &RETENTION, at(now)).unwrap();
             assert_eq!(seen.standing, standing, "at {now}");
+            connection.settle(&triplet).unwrap();
             assert_eq!(greylist::pass(&connection, &triplet, now), Ok(1));
             let left = "SELECT count(*), sum(passed), (SELECT value FROM counter WHERE name = 'waiting') FROM triplet";
             let left = connection.query_one(left, (), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));

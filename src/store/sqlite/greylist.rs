@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, params};
 
+use super::arrivals::Book;
 use super::attempt::execute;
 use super::time::{HOUR, moment, seconds};
 use super::{Sqlite, attempt, sweep, take_over, walk};
@@ -29,7 +30,7 @@ impl Greylist for Sqlite {
         now: Timestamp,
     ) -> Answer<'a, Sighting> {
         let (attempt, retention) = (attempt.clone(), *retention);
-        self.read(move |connection| Ok(attempt::look(connection, &attempt, &retention, now)?.sighting))
+        self.read(move |connection| attempt::preview(connection, &attempt, &retention, now))
     }
 
     fn note_pass<'a>(&'a self, triplet: &'a Triplet, now: Timestamp) -> Answer<'a, ()> {
@@ -106,7 +107,8 @@ pub(super) fn pass(connection: &Connection, triplet: &Triplet, now: i64) -> rusq
         .execute(params![triplet.client, triplet.sender, triplet.recipient, now])
 }
 
-fn note_pass(connection: &Connection, triplet: &Triplet, now: i64) -> rusqlite::Result<()> {
+fn note_pass(connection: &Book, triplet: &Triplet, now: i64) -> rusqlite::Result<()> {
+    connection.settle(triplet)?;
     if pass(connection, triplet, now)? == 0 {
         return Ok(());
     }
@@ -146,7 +148,8 @@ pub(super) fn use_client(connection: &Connection, client: &str, now: i64) -> rus
         .map(|_| ())
 }
 
-fn admit(connection: &Connection, triplet: &Triplet, network: &str, now: i64) -> rusqlite::Result<()> {
+fn admit(connection: &Book, triplet: &Triplet, network: &str, now: i64) -> rusqlite::Result<()> {
+    connection.settle(triplet)?;
     let Triplet { client, sender, recipient } = triplet;
     execute(
         connection,
@@ -177,12 +180,13 @@ pub(super) fn client_record(row: &rusqlite::Row<'_>) -> rusqlite::Result<ClientR
 }
 
 fn stats(connection: &Connection, allow_client_after: u32) -> rusqlite::Result<GreylistStats> {
-    let sql = "SELECT (SELECT value FROM counter WHERE name = 'waiting'),
+    let sql = "SELECT (SELECT value FROM counter WHERE name = 'waiting') + (SELECT count(*) FROM arrival),
                       (SELECT count(*) FROM triplet WHERE passed = 1),
                       (SELECT count(*) FROM client),
                       (SELECT count(*) FROM client WHERE ?1 > 0 AND passes >= ?1),
-                      (SELECT count(*) FROM network),
-                      (SELECT min(first_seen) FROM triplet WHERE passed = 0)";
+                      (SELECT count(*) FROM (SELECT network FROM network UNION SELECT network FROM arrival)),
+                      (SELECT min(first) FROM (SELECT min(first_seen) AS first FROM triplet WHERE passed = 0
+                                               UNION ALL SELECT min(first_seen) FROM arrival))";
     connection.prepare_cached(sql)?.query_row([allow_client_after], |row| {
         Ok(GreylistStats {
             waiting: row.get(0)?,

@@ -5,6 +5,7 @@ use rusqlite::{Connection, params};
 use tokio::time::{Instant, sleep};
 
 use super::Sqlite;
+use super::arrivals::Book;
 use super::attempt::OF_TRIPLET;
 use super::greylist::{bump_revision, pass};
 use super::time::{Cutoffs, seconds};
@@ -40,6 +41,7 @@ pub(super) async fn forget(store: &Sqlite, selection: &Selection) -> Result<Forg
 
 /// Removes what has lapsed.
 pub(super) async fn purge(store: &Sqlite, retention: &Retention, now: Timestamp) -> Result<Purged, StoreError> {
+    store.write(Book::settle_all).await?;
     let cutoffs = Cutoffs::new(retention, now);
     let mut purged = Purged { clients: purge_clients(store, cutoffs).await?, ..Purged::default() };
     let mut place = Some(i64::MIN);
@@ -64,6 +66,7 @@ async fn change_triplets(
     wanted: impl Fn(&TripletRecord) -> bool,
     change: impl Fn(&Connection, &TripletRecord) -> rusqlite::Result<usize> + Copy + Send + 'static,
 ) -> Result<u64, StoreError> {
+    store.write(Book::settle_all).await?;
     let mut changed = 0;
     let mut place = Some(Place::first(selection));
     while let Some(from) = place {

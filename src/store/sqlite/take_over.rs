@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
+use super::arrivals::Book;
 use super::attempt::OF_TRIPLET;
 use super::greylist::bump_revision;
 use super::room;
@@ -11,11 +12,12 @@ use crate::store::{ClientRecord, Memory, Retention, TakenOver, Triplet, TripletR
 
 /// Takes over all that is new.
 pub(super) fn take_over(
-    connection: &Connection,
+    connection: &Book,
     memories: &[Memory],
     retention: &Retention,
     now: Timestamp,
 ) -> rusqlite::Result<TakenOver> {
+    connection.settle_all()?;
     let cutoffs = Cutoffs::new(retention, now);
     let mut taken = TakenOver::default();
     for memory in memories {

@@ -9,9 +9,9 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use rusqlite::Connection;
 use tokio::runtime::Handle;
 
+use super::arrivals::Book;
 use super::batch::{self, Change, Job, Jobs, Outcomes};
 use super::checkpoint::{Checkpointer, checkpoint};
 use super::keeper::Keeper;
@@ -62,7 +62,7 @@ impl Writer {
     /// Queues a change at once; the answer is its outcome, once it is committed. Dropping the answer does not undo it.
     pub(super) fn write<T: Send + 'static>(
         &self,
-        work: impl FnMut(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        work: impl FnMut(&Book) -> rusqlite::Result<T> + Send + 'static,
     ) -> Answer<'static, T> {
         if let Err(error) = self.shared.check() {
             return Box::pin(std::future::ready(Err(error)));
@@ -123,6 +123,7 @@ impl Work {
                     let jobs: Jobs = std::iter::once(first).chain(self.jobs.try_iter()).take(TOGETHER).collect();
                     self.shared.work.taken(jobs.len() as u64);
                     self.serve_unless_panicking(jobs);
+                    self.settle_arrivals();
                     self.checkpoint_after(BUSY);
                 }
                 Err(RecvTimeoutError::Timeout) => self.checkpoint_after(Duration::ZERO),
@@ -132,7 +133,15 @@ impl Work {
         }
         let Self { checkpointer, keeper, .. } = self;
         drop(checkpointer); // the last connection that closes tidies up, and that has to be this one
-        keeper.connection().into_iter().for_each(checkpoint);
+        keeper.book().into_iter().for_each(|book| checkpoint(book));
+    }
+
+    /// Whoever comes in meanwhile waits, but for less in all than if each arrival had been stored in its place.
+    fn settle_arrivals(&mut self) {
+        if self.keeper.book().is_some_and(Book::is_full) {
+            let (settle, _) = Change::new(Book::settle_all);
+            self.serve_unless_panicking(vec![Box::new(settle)]);
+        }
     }
 
     fn checkpoint_after(&mut self, age: Duration) {
@@ -141,7 +150,7 @@ impl Work {
             self.checkpointer.begin();
         }
         if self.checkpointer.take_turn() {
-            self.keeper.connection().into_iter().for_each(checkpoint);
+            self.keeper.book().into_iter().for_each(|book| checkpoint(book));
         }
     }
 
@@ -154,12 +163,12 @@ impl Work {
     }
 
     fn serve(&mut self, jobs: Jobs) {
-        let Some(connection) = self.keeper.connection() else {
+        let Some(book) = self.keeper.book() else {
             return self.refuse(jobs);
         };
         let path = &self.shared.path;
         let (changes, started) = (jobs.len() as u64, Instant::now());
-        match batch::commit_together(connection, jobs, |error| Trouble::from(error).about(path)) {
+        match batch::commit_together(book, jobs, |error| Trouble::from(error).about(path)) {
             Ok(outcomes) => {
                 self.shared.work.committed(changes, started.elapsed());
                 self.uncheckpointed.get_or_insert(started);
