@@ -1,8 +1,9 @@
 //! Moving the write-ahead log into the database, beside the writer.
 //!
 //! After a flood or during a purge that takes seconds, because the pages lie all over the file, and nobody's answer may wait for
-//! it. So a thread of its own does it, again and again until little is left. Only that is left to the writer: the log begins
-//! anew when all of it was moved and nothing has come in between.
+//! it. So a thread of its own does it, again and again until little is left. The log begins anew when all of it was moved and
+//! nothing has come in between; where something always does, the writer moves the last of it, but seldom: whoever moves any
+//! waits for the disk.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,6 +18,9 @@ use super::shared::Shared;
 
 /// What was moved so fast has left little for the writer.
 const SHORT: Duration = Duration::from_millis(20);
+
+/// With so many pages the log has to begin anew.
+const LONG: i64 = 16_000;
 
 /// How often it is tried to get there: a flood may not end.
 const TRIES: u32 = 5;
@@ -62,11 +66,13 @@ impl Drop for Checkpointer {
     }
 }
 
-/// Takes no lock that anybody waits for (sqlite.org/c3ref/wal_checkpoint_v2.html, PASSIVE).
-pub(super) fn checkpoint(connection: &Connection) {
-    if let Err(error) = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", (), |_| Ok(())) {
+/// Answers how many pages the log has. Takes no lock that anybody waits for (sqlite.org/c3ref/wal_checkpoint_v2.html, PASSIVE).
+pub(super) fn checkpoint(connection: &Connection) -> i64 {
+    let pages = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", (), |row| row.get(1));
+    pages.unwrap_or_else(|error| {
         tracing::debug!(%error, "a checkpoint failed; the write-ahead log is kept");
-    }
+        0
+    })
 }
 
 fn run(woken: &Receiver<()>, shared: &Shared, little_is_left: &AtomicBool) {
@@ -75,18 +81,20 @@ fn run(woken: &Receiver<()>, shared: &Shared, little_is_left: &AtomicBool) {
         if shared.check().is_ok()
             && let Ok(connection) = open::for_reading(&shared.path)
         {
-            move_most(&connection);
-            little_is_left.store(true, Ordering::Release);
+            little_is_left.store(move_most(&connection) >= LONG, Ordering::Release);
         }
     }
 }
 
-fn move_most(connection: &Connection) {
+/// Answers how many pages the log has.
+fn move_most(connection: &Connection) -> i64 {
+    let mut pages = 0;
     for _ in 0..TRIES {
         let started = Instant::now();
-        checkpoint(connection);
+        pages = checkpoint(connection);
         if started.elapsed() < SHORT {
-            return;
+            break;
         }
     }
+    pages
 }

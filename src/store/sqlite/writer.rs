@@ -133,7 +133,9 @@ impl Work {
         }
         let Self { checkpointer, keeper, .. } = self;
         drop(checkpointer); // the last connection that closes tidies up, and that has to be this one
-        keeper.book().into_iter().for_each(|book| checkpoint(book));
+        if let Some(book) = keeper.book() {
+            checkpoint(book);
+        }
     }
 
     /// Whoever comes in meanwhile waits, but for less in all than if each arrival had been stored in its place.
@@ -150,7 +152,9 @@ impl Work {
             self.checkpointer.begin();
         }
         if self.checkpointer.take_turn() {
-            self.keeper.book().into_iter().for_each(|book| checkpoint(book));
+            if let Some(book) = self.keeper.book() {
+                checkpoint(book);
+            }
         }
     }
 
