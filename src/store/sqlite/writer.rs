@@ -151,10 +151,10 @@ impl Work {
             self.uncheckpointed = None;
             self.checkpointer.begin();
         }
-        if self.checkpointer.take_turn() {
-            if let Some(book) = self.keeper.book() {
-                checkpoint(book);
-            }
+        if self.checkpointer.take_turn()
+            && let Some(book) = self.keeper.book()
+        {
+            checkpoint(book);
         }
     }
 
