@@ -49,7 +49,7 @@ const GRACE: Duration = Duration::from_secs(3);
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// How long the start may wait for list sources.
-const FIRST_READING: Duration = Duration::from_secs(1);
+const FIRST_READING: Duration = Duration::from_millis(500);
 
 /// Why the daemon does not run.
 #[derive(Debug, Error)]

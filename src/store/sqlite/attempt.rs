@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
+use super::arrivals::Book;
 use super::time::{Cutoffs, HOUR, moment, seconds};
 use super::{greylist, room};
 use crate::clock::Timestamp;
@@ -27,7 +28,7 @@ enum Trace {
     /// One more attempt for a waiting triplet.
     Counted(i64),
     /// A triplet that waits, in place of a lapsed one if there is any.
-    Stored { lapsed: Option<i64> },
+    Stored { lapsed: bool },
 }
 
 /// A row of `triplet`.
@@ -40,9 +41,41 @@ struct Row {
     instance: String,
 }
 
+/// Finds a triplet by its client, sender and recipient (`?1`, `?2`, `?3`), whether it waits or has passed: there is an index for
+/// each. That no triplet does both is not the indexes' to hold: who stores one has looked in the same transaction, and who lets
+/// one pass replaces what passed before.
+pub(super) const OF_TRIPLET: &str = "id IN (
+    SELECT id FROM triplet WHERE client = ?1 AND sender = ?2 AND recipient = ?3 AND passed = 0 UNION ALL
+    SELECT id FROM triplet WHERE client = ?1 AND sender = ?2 AND recipient = ?3 AND passed = 1)";
+
+const FIND: &str = "
+    SELECT id, passed, first_seen, last_seen, attempts, instance FROM triplet
+    WHERE client = ?1 AND sender = ?2 AND recipient = ?3 AND passed = 1
+    UNION ALL SELECT id, passed, first_seen, last_seen, attempts, instance FROM triplet
+    WHERE client = ?1 AND sender = ?2 AND recipient = ?3 AND passed = 0";
+
+/// The same among arrivals too, one by one.
+const FIND_ANYWHERE: &str = "
+    SELECT id, passed, first_seen, last_seen, attempts, instance FROM triplet
+    WHERE client = ?1 AND sender = ?2 AND recipient = ?3 AND passed = 1
+    UNION ALL SELECT id, passed, first_seen, last_seen, attempts, instance FROM triplet
+    WHERE client = ?1 AND sender = ?2 AND recipient = ?3 AND passed = 0
+    UNION ALL SELECT id, 0, first_seen, first_seen, 1, instance FROM arrival
+    WHERE client = ?1 AND sender = ?2 AND recipient = ?3";
+
 /// Looks, changes nothing.
-pub(super) fn look(
+pub(super) fn preview(
     connection: &Connection,
+    attempt: &Attempt,
+    retention: &Retention,
+    now: Timestamp,
+) -> rusqlite::Result<Sighting> {
+    Ok(look(connection, FIND_ANYWHERE, attempt, retention, now)?.sighting)
+}
+
+fn look(
+    connection: &Connection,
+    find: &str,
     attempt: &Attempt,
     retention: &Retention,
     now: Timestamp,
@@ -60,7 +93,7 @@ pub(super) fn look(
             }
         }
     }
-    let (sighting, trace) = match find_triplet(connection, attempt, cutoffs)? {
+    let (sighting, trace) = match find_triplet(connection, find, attempt, cutoffs)? {
         Found::Known(identity, row) => judge(identity, &row, attempt, now),
         Found::None { lapsed } => (first_sight(attempt, now), Trace::Stored { lapsed }),
     };
@@ -69,12 +102,15 @@ pub(super) fn look(
 
 /// Looks, and leaves the trace.
 pub(super) fn record(
-    connection: &Connection,
+    connection: &Book,
     attempt: &Attempt,
     retention: &Retention,
     now: Timestamp,
 ) -> rusqlite::Result<Sighting> {
-    let Look { sighting, trace, lapsed_clients } = look(connection, attempt, retention, now)?;
+    for identity in identities(attempt) {
+        connection.settle_key([identity, &attempt.sender, &attempt.recipient])?;
+    }
+    let Look { sighting, trace, lapsed_clients } = look(connection, FIND, attempt, retention, now)?;
     for client in &lapsed_clients {
         execute(connection, "DELETE FROM client WHERE client = ?1", [client])?;
     }
@@ -116,18 +152,23 @@ fn known_client(identity: &str, last_seen: i64, now: Timestamp, lapsed_clients: 
 enum Found<'a> {
     /// Under this identity.
     Known(&'a str, Row),
-    /// Only, perhaps, a lapsed one where the new one is to be.
-    None { lapsed: Option<i64> },
+    /// Only, perhaps, lapsed ones where the new one is to be.
+    None { lapsed: bool },
 }
 
 /// The triplet under any identity: one that passed before one that waits, and the one that waits longest.
-fn find_triplet<'a>(connection: &Connection, attempt: &'a Attempt, cutoffs: Cutoffs) -> rusqlite::Result<Found<'a>> {
+fn find_triplet<'a>(
+    connection: &Connection,
+    find: &str,
+    attempt: &'a Attempt,
+    cutoffs: Cutoffs,
+) -> rusqlite::Result<Found<'a>> {
     let mut best: Option<(&str, Row)> = None;
-    let mut lapsed = None;
+    let mut lapsed = false;
     for (rank, identity) in identities(attempt).enumerate() {
-        let Some(row) = find_row(connection, identity, attempt)? else { continue };
+        let Some(row) = find_row(connection, find, identity, attempt)? else { continue };
         if cutoffs.has_lapsed(row.passed, row.first_seen, row.last_seen) {
-            lapsed = lapsed.or((rank == 0).then_some(row.id));
+            lapsed |= rank == 0;
         } else if best.as_ref().is_none_or(|(_, best)| (!row.passed, row.first_seen) < (!best.passed, best.first_seen))
         {
             best = Some((identity, row));
@@ -142,12 +183,9 @@ fn identities(attempt: &Attempt) -> impl Iterator<Item = &str> {
     attempt.identities.iter().map(String::as_str).chain(network)
 }
 
-fn find_row(connection: &Connection, identity: &str, attempt: &Attempt) -> rusqlite::Result<Option<Row>> {
+fn find_row(connection: &Connection, find: &str, identity: &str, attempt: &Attempt) -> rusqlite::Result<Option<Row>> {
     connection
-        .prepare_cached(
-            "SELECT id, passed, first_seen, last_seen, attempts, instance FROM triplet
-             WHERE client = ?1 AND sender = ?2 AND recipient = ?3",
-        )?
+        .prepare_cached(find)?
         .query_row([identity, &attempt.sender, &attempt.recipient], |row| {
             Ok(Row {
                 id: row.get(0)?,
@@ -181,16 +219,21 @@ fn first_sight(attempt: &Attempt, now: Timestamp) -> Sighting {
 }
 
 fn store(
-    connection: &Connection,
+    connection: &Book,
     client: &str,
     attempt: &Attempt,
-    lapsed: Option<i64>,
+    lapsed: bool,
     retention: &Retention,
     now: i64,
 ) -> rusqlite::Result<()> {
-    if let Some(id) = lapsed {
-        execute(connection, "DELETE FROM triplet WHERE id = ?1", [id])?;
+    if lapsed {
+        let key = [client, &attempt.sender, &attempt.recipient];
+        execute(connection, &format!("DELETE FROM triplet WHERE {OF_TRIPLET}"), key)?;
     }
+    if room::is_left_beside_arrivals(connection, &attempt.network, retention)? {
+        return connection.append(client, attempt, now);
+    }
+    connection.settle_all()?;
     room::make(connection, &attempt.network, retention)?;
     let sql =
         "INSERT INTO triplet (client, sender, recipient, network, passed, first_seen, last_seen, attempts, instance)
@@ -203,4 +246,52 @@ fn store(
 /// Runs a statement that is prepared once.
 pub(super) fn execute(connection: &Connection, sql: &str, values: impl rusqlite::Params) -> rusqlite::Result<()> {
     connection.prepare_cached(sql)?.execute(values).map(|_| ())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::open;
+    use super::*;
+    use crate::store::Triplet;
+
+    const RETENTION: Retention = Retention {
+        retry_window: Duration::from_secs(172_800),
+        max_age: Duration::from_secs(3_024_000),
+        allow_client_after: 5,
+        waiting_per_network: 10,
+        waiting: 10,
+    };
+
+    /// No statement makes this, but a hand at the database might.
+    #[test]
+    fn a_triplet_that_waits_and_has_passed_at_once_does_no_harm() {
+        let attempt = Attempt {
+            identities: vec!["c".to_owned()],
+            network: "c".to_owned(),
+            sender: "s".to_owned(),
+            recipient: "r".to_owned(),
+            instance: String::new(),
+        };
+        let triplet = Triplet { client: "c".to_owned(), sender: "s".to_owned(), recipient: "r".to_owned() };
+        let at = |second| Timestamp::from_second(second).unwrap();
+        for (now, standing) in [(1_000, Standing::Passed), (9_000_000, Standing::New)] {
+            let directory = tempfile::tempdir().unwrap();
+            let connection = open::for_writing(&directory.path().join("postward.db"), Duration::ZERO).unwrap();
+            let connection = Book::new(connection);
+            for passed in [0, 1] {
+                let sql = "INSERT INTO triplet VALUES (NULL, 'c', 's', 'r', 'c', ?1, 900, 900, 1, '')";
+                connection.execute(sql, [passed]).unwrap();
+            }
+            room::count(&connection, "c").unwrap();
+            let seen = record(&connection, &attempt, &RETENTION, at(now)).unwrap();
+            assert_eq!(seen.standing, standing, "at {now}");
+            connection.settle(&triplet).unwrap();
+            assert_eq!(greylist::pass(&connection, &triplet, now), Ok(1));
+            let left = "SELECT count(*), sum(passed), (SELECT value FROM counter WHERE name = 'waiting') FROM triplet";
+            let left = connection.query_one(left, (), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
+            assert_eq!(left, Ok((1, 1, 0)), "at {now}");
+        }
+    }
 }

@@ -1,15 +1,15 @@
 //! Many changes, one commit.
 
-use rusqlite::Connection;
 use tokio::sync::oneshot;
 
+use super::arrivals::Book;
 use super::trouble::{Trouble, is_statements_own};
 use crate::store::StoreError;
 
 /// A change of the database and who waits for it.
 pub(super) trait Job: Send {
     /// Makes the change inside a transaction, and keeps what came of it. If the transaction is rolled back it is made again.
-    fn run(&mut self, connection: &Connection) -> rusqlite::Result<()>;
+    fn run(&mut self, book: &Book) -> rusqlite::Result<()>;
 
     /// Tells what came of it, once that is committed.
     fn committed(self: Box<Self>);
@@ -28,7 +28,7 @@ pub(super) struct Change<T, F> {
 impl<T, F> Change<T, F>
 where
     T: Send,
-    F: FnMut(&Connection) -> rusqlite::Result<T> + Send,
+    F: FnMut(&Book) -> rusqlite::Result<T> + Send,
 {
     /// The job, and where its outcome will arrive. Nobody needs to wait there: the job is done anyway.
     pub(super) fn new(work: F) -> (Self, oneshot::Receiver<Result<T, StoreError>>) {
@@ -40,10 +40,10 @@ where
 impl<T, F> Job for Change<T, F>
 where
     T: Send,
-    F: FnMut(&Connection) -> rusqlite::Result<T> + Send,
+    F: FnMut(&Book) -> rusqlite::Result<T> + Send,
 {
-    fn run(&mut self, connection: &Connection) -> rusqlite::Result<()> {
-        self.outcome = Some((self.work)(connection)?);
+    fn run(&mut self, book: &Book) -> rusqlite::Result<()> {
+        self.outcome = Some((self.work)(book)?);
         Ok(())
     }
 
@@ -81,41 +81,41 @@ impl Outcomes {
 /// Runs all jobs in one transaction. Those that fail by their own fault do not spoil the others; when the database is at
 /// fault nothing has happened, and the jobs come back with the trouble.
 pub(super) fn commit_together(
-    connection: &Connection,
+    book: &Book,
     mut jobs: Jobs,
     describe: impl Fn(rusqlite::Error) -> StoreError,
 ) -> Result<Outcomes, (Jobs, Trouble)> {
-    match run_all(connection, &mut jobs) {
+    match run_all(book, &mut jobs) {
         Ok(()) => Ok(Outcomes { done: jobs, spoilt: Spoilt::new() }),
         Err(error) if is_statements_own(&error) => {
-            roll_back(connection);
-            commit_the_good(connection, jobs, describe)
+            roll_back(book);
+            commit_the_good(book, jobs, describe)
         }
         Err(error) => {
-            roll_back(connection);
+            roll_back(book);
             Err((jobs, error.into()))
         }
     }
 }
 
 /// Runs jobs that hardly ever fail. Savepoints between them would cost a tenth of all.
-fn run_all(connection: &Connection, jobs: &mut Jobs) -> rusqlite::Result<()> {
-    execute(connection, "BEGIN IMMEDIATE")?;
-    jobs.iter_mut().try_for_each(|job| job.run(connection))?;
-    execute(connection, "COMMIT")
+fn run_all(book: &Book, jobs: &mut Jobs) -> rusqlite::Result<()> {
+    begin(book)?;
+    jobs.iter_mut().try_for_each(|job| job.run(book))?;
+    execute(book, "COMMIT")
 }
 
 /// Runs jobs of which some fail by their own fault, apart from each other.
 fn commit_the_good(
-    connection: &Connection,
+    book: &Book,
     jobs: Jobs,
     describe: impl Fn(rusqlite::Error) -> StoreError,
 ) -> Result<Outcomes, (Jobs, Trouble)> {
     let (mut done, mut spoilt) = (Jobs::with_capacity(jobs.len()), Spoilt::new());
-    match run_each(connection, jobs, &mut done, &mut spoilt, describe) {
+    match run_each(book, jobs, &mut done, &mut spoilt, describe) {
         Ok(()) => Ok(Outcomes { done, spoilt }),
         Err(error) => {
-            roll_back(connection);
+            roll_back(book);
             done.extend(spoilt.into_iter().map(|(job, _)| job));
             Err((done, error.into()))
         }
@@ -124,21 +124,22 @@ fn commit_the_good(
 
 /// Whatever happens, every job ends up in `done` or in `spoilt`.
 fn run_each(
-    connection: &Connection,
+    book: &Book,
     jobs: Jobs,
     done: &mut Jobs,
     spoilt: &mut Spoilt,
     describe: impl Fn(rusqlite::Error) -> StoreError,
 ) -> rusqlite::Result<()> {
     let mut jobs = jobs.into_iter();
-    let mut ran = execute(connection, "BEGIN IMMEDIATE");
+    let mut ran = begin(book);
     while ran.is_ok()
         && let Some(mut job) = jobs.next()
     {
-        match run_apart(connection, &mut *job) {
+        match run_apart(book, &mut *job) {
             Ok(()) => done.push(job),
-            Err(error) if is_statements_own(&error) && !connection.is_autocommit() => {
-                ran = execute(connection, "ROLLBACK TO job").and_then(|()| execute(connection, "RELEASE job"));
+            Err(error) if is_statements_own(&error) && !book.is_autocommit() => {
+                book.rolled_back();
+                ran = execute(book, "ROLLBACK TO job").and_then(|()| execute(book, "RELEASE job"));
                 spoilt.push((job, describe(error)));
             }
             Err(error) => {
@@ -148,46 +149,54 @@ fn run_each(
         }
     }
     done.extend(jobs);
-    ran.and_then(|()| execute(connection, "COMMIT"))
+    ran.and_then(|()| execute(book, "COMMIT"))
 }
 
-fn run_apart(connection: &Connection, job: &mut dyn Job) -> rusqlite::Result<()> {
-    execute(connection, "SAVEPOINT job")?;
-    job.run(connection)?;
-    execute(connection, "RELEASE job")
+fn run_apart(book: &Book, job: &mut dyn Job) -> rusqlite::Result<()> {
+    execute(book, "SAVEPOINT job")?;
+    job.run(book)?;
+    execute(book, "RELEASE job")
+}
+
+fn begin(book: &Book) -> rusqlite::Result<()> {
+    execute(book, "BEGIN IMMEDIATE")?;
+    book.begun()
 }
 
 /// A full disk or an I/O error may have rolled back already.
-fn roll_back(connection: &Connection) {
-    if !connection.is_autocommit()
-        && let Err(error) = execute(connection, "ROLLBACK")
+fn roll_back(book: &Book) {
+    book.rolled_back();
+    if !book.is_autocommit()
+        && let Err(error) = execute(book, "ROLLBACK")
     {
         tracing::debug!(%error, "rolling back failed");
     }
 }
 
-fn execute(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
-    connection.prepare_cached(sql)?.execute(()).map(|_| ())
+fn execute(book: &Book, sql: &str) -> rusqlite::Result<()> {
+    book.prepare_cached(sql)?.execute(()).map(|_| ())
 }
 
 #[cfg(test)]
 mod tests {
+    use rusqlite::Connection;
+
     use super::*;
 
-    fn database() -> Connection {
+    fn database() -> Book {
         let connection = Connection::open_in_memory().unwrap();
         connection.execute_batch("CREATE TABLE t (n INTEGER PRIMARY KEY)").unwrap();
-        connection
+        Book::new(connection)
     }
 
     fn insert(numbers: &'static [i64]) -> (Box<dyn Job>, oneshot::Receiver<Result<usize, StoreError>>) {
-        let (job, outcome) = Change::new(move |connection: &Connection| {
+        let (job, outcome) = Change::new(move |connection: &Book| {
             numbers.iter().try_fold(0, |sum, n| Ok(sum + connection.execute("INSERT INTO t VALUES (?)", [n])?))
         });
         (Box::new(job), outcome)
     }
 
-    fn stored(connection: &Connection) -> Vec<i64> {
+    fn stored(connection: &Book) -> Vec<i64> {
         let mut statement = connection.prepare("SELECT n FROM t ORDER BY n").unwrap();
         statement.query_map((), |row| row.get(0)).unwrap().map(Result::unwrap).collect()
     }
@@ -219,7 +228,7 @@ mod tests {
             )
             .unwrap();
         let (first, mut outcome) = insert(&[1]);
-        let (orphan, _) = Change::new(|connection: &Connection| connection.execute("INSERT INTO child VALUES (9)", ()));
+        let (orphan, _) = Change::new(|connection: &Book| connection.execute("INSERT INTO child VALUES (9)", ()));
         let (jobs, _) = commit_together(&connection, vec![first, Box::new(orphan)], describe).err().unwrap();
         assert_eq!(jobs.len(), 2);
         assert!(outcome.try_recv().is_err(), "nobody was told that it is done");
@@ -230,7 +239,7 @@ mod tests {
     fn nobody_is_told_before_the_commit() {
         let connection = database();
         let (first, mut outcome) = insert(&[1]);
-        let (witness, mut seen) = Change::new(move |_: &Connection| Ok(outcome.try_recv().is_err()));
+        let (witness, mut seen) = Change::new(move |_: &Book| Ok(outcome.try_recv().is_err()));
         commit_together(&connection, vec![first, Box::new(witness)], describe).ok().unwrap().tell();
         assert_eq!(seen.try_recv().unwrap(), Ok(true));
     }

@@ -2,6 +2,8 @@
 
 use rusqlite::{Connection, params};
 
+use super::arrivals::Book;
+use super::attempt::execute;
 use super::time::{HOUR, moment, seconds};
 use super::{Sqlite, attempt, sweep, take_over, walk};
 use crate::clock::Timestamp;
@@ -28,7 +30,7 @@ impl Greylist for Sqlite {
         now: Timestamp,
     ) -> Answer<'a, Sighting> {
         let (attempt, retention) = (attempt.clone(), *retention);
-        self.read(move |connection| Ok(attempt::look(connection, &attempt, &retention, now)?.sighting))
+        self.read(move |connection| attempt::preview(connection, &attempt, &retention, now))
     }
 
     fn note_pass<'a>(&'a self, triplet: &'a Triplet, now: Timestamp) -> Answer<'a, ()> {
@@ -95,14 +97,19 @@ pub(super) fn bump_revision(connection: &Connection) -> rusqlite::Result<()> {
     connection.prepare_cached("UPDATE counter SET value = value + 1 WHERE name = 'revision'")?.execute(()).map(|_| ())
 }
 
-fn note_pass(connection: &Connection, triplet: &Triplet, now: i64) -> rusqlite::Result<()> {
-    let passed = connection
+/// Lets a waiting triplet pass; answers how many did.
+pub(super) fn pass(connection: &Connection, triplet: &Triplet, now: i64) -> rusqlite::Result<usize> {
+    connection
         .prepare_cached(
-            "UPDATE triplet SET passed = 1, last_seen = ?4
+            "UPDATE OR REPLACE triplet SET passed = 1, last_seen = ?4
              WHERE client = ?1 AND sender = ?2 AND recipient = ?3 AND passed = 0",
         )?
-        .execute(params![triplet.client, triplet.sender, triplet.recipient, now])?;
-    if passed == 0 {
+        .execute(params![triplet.client, triplet.sender, triplet.recipient, now])
+}
+
+fn note_pass(connection: &Book, triplet: &Triplet, now: i64) -> rusqlite::Result<()> {
+    connection.settle(triplet)?;
+    if pass(connection, triplet, now)? == 0 {
         return Ok(());
     }
     // A last counted pass in the future was counted by a clock that was wrong: the hour begins anew.
@@ -141,14 +148,22 @@ pub(super) fn use_client(connection: &Connection, client: &str, now: i64) -> rus
         .map(|_| ())
 }
 
-fn admit(connection: &Connection, triplet: &Triplet, network: &str, now: i64) -> rusqlite::Result<()> {
-    connection
-        .prepare_cached(
-            "INSERT INTO triplet (client, sender, recipient, network, passed, first_seen, last_seen, attempts, instance)
-             VALUES (?1, ?2, ?3, ?4, 1, ?5, ?5, 0, '')
-             ON CONFLICT (client, sender, recipient) DO UPDATE SET passed = 1, last_seen = max(last_seen, ?5)",
-        )?
-        .execute(params![triplet.client, triplet.sender, triplet.recipient, network, now])?;
+fn admit(connection: &Book, triplet: &Triplet, network: &str, now: i64) -> rusqlite::Result<()> {
+    connection.settle(triplet)?;
+    let Triplet { client, sender, recipient } = triplet;
+    execute(
+        connection,
+        "UPDATE OR REPLACE triplet SET passed = 1, last_seen = max(last_seen, ?4)
+         WHERE client = ?1 AND sender = ?2 AND recipient = ?3 AND passed = 0",
+        params![client, sender, recipient, now],
+    )?;
+    execute(
+        connection,
+        "INSERT INTO triplet (client, sender, recipient, network, passed, first_seen, last_seen, attempts, instance)
+         VALUES (?1, ?2, ?3, ?4, 1, ?5, ?5, 0, '')
+         ON CONFLICT (client, sender, recipient) WHERE passed = 1 DO UPDATE SET last_seen = max(last_seen, ?5)",
+        params![client, sender, recipient, network, now],
+    )?;
     bump_revision(connection)
 }
 
@@ -165,12 +180,13 @@ pub(super) fn client_record(row: &rusqlite::Row<'_>) -> rusqlite::Result<ClientR
 }
 
 fn stats(connection: &Connection, allow_client_after: u32) -> rusqlite::Result<GreylistStats> {
-    let sql = "SELECT (SELECT value FROM counter WHERE name = 'waiting'),
+    let sql = "SELECT (SELECT value FROM counter WHERE name = 'waiting') + (SELECT count(*) FROM arrival),
                       (SELECT count(*) FROM triplet WHERE passed = 1),
                       (SELECT count(*) FROM client),
                       (SELECT count(*) FROM client WHERE ?1 > 0 AND passes >= ?1),
-                      (SELECT count(*) FROM network),
-                      (SELECT min(first_seen) FROM triplet WHERE passed = 0)";
+                      (SELECT count(*) FROM (SELECT network FROM network UNION SELECT network FROM arrival)),
+                      (SELECT min(first) FROM (SELECT min(first_seen) AS first FROM triplet WHERE passed = 0
+                                               UNION ALL SELECT min(first_seen) FROM arrival))";
     connection.prepare_cached(sql)?.query_row([allow_client_after], |row| {
         Ok(GreylistStats {
             waiting: row.get(0)?,

@@ -121,19 +121,19 @@ async fn purge(store: &Sqlite, oldest: Timestamp) -> Result<u64, StoreError> {
 }
 
 /// A step in the table.
-type Step = (String, String, Option<String>, Option<String>, String, u64);
+type Step<S> = (S, S, Option<S>, Option<S>, S, u64);
 
 fn encode(trace: &[TraceRecord]) -> String {
-    let step = |step: &TraceRecord| -> Step {
-        let TraceRecord { check, mode, reason, consequence, evidence, elapsed_us } = step.clone();
-        (check, mode, reason, consequence, evidence, elapsed_us)
-    };
-    serde_json::to_string(&trace.iter().map(step).collect::<Vec<_>>()).unwrap_or_default()
+    let steps = trace.iter().map(|step| -> Step<&str> {
+        let TraceRecord { check, mode, reason, consequence, evidence, elapsed_us } = step;
+        (check, mode, reason.as_deref(), consequence.as_deref(), evidence, *elapsed_us)
+    });
+    serde_json::to_string(&steps.collect::<Vec<_>>()).unwrap_or_default()
 }
 
 /// What was written by another version, or by nobody of us, is no trace.
 pub(super) fn decode(steps: &str) -> Vec<TraceRecord> {
-    let steps: Vec<Step> = serde_json::from_str(steps).unwrap_or_default();
+    let steps: Vec<Step<String>> = serde_json::from_str(steps).unwrap_or_default();
     let record = |(check, mode, reason, consequence, evidence, elapsed_us)| TraceRecord {
         check,
         mode,

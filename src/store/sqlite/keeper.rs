@@ -4,8 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rusqlite::Connection;
-
+use super::arrivals::Book;
 use super::aside::move_aside;
 use super::complaint::Complaint;
 use super::lock::Lock;
@@ -26,7 +25,7 @@ const LOOK: Duration = Duration::from_secs(1);
 /// The writer's connection and what is done when it breaks.
 pub(super) struct Keeper {
     shared: Arc<Shared>,
-    connection: Option<Connection>,
+    book: Option<Book>,
     /// A daemon's means to recover; a command just fails.
     recovery: Option<Recovery>,
 }
@@ -44,13 +43,13 @@ impl Keeper {
     /// For a command: opens the database now or fails.
     pub(super) fn command(shared: Arc<Shared>) -> Result<Self, Trouble> {
         let connection = open::for_writing(&shared.path, COMMANDS_PATIENCE)?;
-        Ok(Self { shared, connection: Some(connection), recovery: None })
+        Ok(Self { shared, book: Some(Book::new(connection)), recovery: None })
     }
 
     /// For the daemon: what may get better does not fail.
     pub(super) fn daemon(shared: Arc<Shared>) -> Result<Self, Trouble> {
         let recovery = Recovery { lock: None, file: None, complaint: Complaint::default(), next_look: Instant::now() };
-        let mut keeper = Self { shared, connection: None, recovery: Some(recovery) };
+        let mut keeper = Self { shared, book: None, recovery: Some(recovery) };
         match keeper.recover() {
             Err(trouble @ (Trouble::InUse(_) | Trouble::Unusable(_))) => Err(trouble),
             Err(trouble) => {
@@ -62,15 +61,15 @@ impl Keeper {
     }
 
     /// The connection, unless the database is away.
-    pub(super) fn connection(&self) -> Option<&Connection> {
-        self.connection.as_ref()
+    pub(super) fn book(&self) -> Option<&Book> {
+        self.book.as_ref()
     }
 
     /// The database failed. A damaged one is replaced at once, everything else has to get better by itself.
     pub(super) fn met(&mut self, trouble: Trouble) {
         let Some(recovery) = &mut self.recovery else { return };
         recovery.next_look = Instant::now() + LOOK;
-        self.connection = None;
+        self.book = None;
         self.shared.went_down(trouble.clone().about(&self.shared.path));
         let remedy = match trouble {
             Trouble::Corrupt(cause) => set_aside(&self.shared.path, &cause).and_then(|()| self.recover()),
@@ -88,7 +87,7 @@ impl Keeper {
             return;
         }
         recovery.next_look = Instant::now() + LOOK;
-        let looked = match &self.connection {
+        let looked = match &self.book {
             None => self.recover(),
             Some(_) => self.check(),
         };
@@ -121,7 +120,7 @@ impl Keeper {
             }
             opened => opened,
         };
-        self.connection = Some(opened?);
+        self.book = Some(Book::new(opened?));
         recovery.file = FileId::of(&self.shared.path);
         recovery.complaint.withdraw(&self.shared.path);
         self.shared.came_up();

@@ -9,6 +9,8 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/0001_greylist_and_lists.sql"),
     include_str!("../../../migrations/0002_journal.sql"),
     include_str!("../../../migrations/0003_waiting_without_a_trigger.sql"),
+    include_str!("../../../migrations/0004_waiting_and_passed_apart.sql"),
+    include_str!("../../../migrations/0005_arrivals.sql"),
 ];
 
 /// `PRAGMA application_id`: "pstw". It tells our databases from those of others (file(1) shows it).

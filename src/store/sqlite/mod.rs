@@ -3,18 +3,20 @@
 //! | file | what it is about |
 //! |---|---|
 //! | `open` `migrate` | from a path to a connection with today's schema |
-//! | `writer` `batch` | the thread that writes; group commit |
+//! | `writer` `batch` `checkpoint` | the thread that writes; group commit; keeping the write-ahead log short |
 //! | `keeper` `lock` `aside` `complaint` `trouble` | what happens when the file is away, locked, full, damaged |
 //! | `readers` `shared` | reading beside the writer |
-//! | `attempt` `room` | the hot path: what an attempt finds and leaves |
+//! | `attempt` `arrivals` `room` | the hot path: what an attempt finds and leaves |
 //! | `greylist` `walk` `sweep` `take_over` | all else about the greylist; long work in small steps |
 //! | `entries` `plan` | the access lists |
 //! | `journal` `recall` `tally` | what was decided: written, read, counted |
 //! | `vitals` | how the database is |
 
+mod arrivals;
 mod aside;
 mod attempt;
 mod batch;
+mod checkpoint;
 mod complaint;
 mod entries;
 mod greylist;
@@ -42,6 +44,7 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
+use self::arrivals::Book;
 use self::keeper::Keeper;
 use self::readers::Readers;
 use self::shared::Shared;
@@ -132,7 +135,7 @@ impl Sqlite {
     /// Queues a change at once; the answer comes after its commit.
     fn write<T: Send + 'static>(
         &self,
-        work: impl FnMut(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        work: impl FnMut(&Book) -> rusqlite::Result<T> + Send + 'static,
     ) -> Answer<'_, T> {
         match &self.writer {
             Some(writer) => writer.write(work),

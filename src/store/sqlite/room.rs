@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
+use super::arrivals::Book;
 use super::attempt::execute;
 use crate::store::Retention;
 
@@ -37,6 +38,13 @@ pub(super) fn count(connection: &Connection, network: &str) -> rusqlite::Result<
 pub(super) fn is_left(connection: &Connection, network: &str, retention: &Retention) -> rusqlite::Result<bool> {
     Ok(waiting_in(connection, network)? < retention.waiting_per_network
         && waiting_in_all(connection)? < retention.waiting)
+}
+
+/// The same, where arrivals wait too.
+pub(super) fn is_left_beside_arrivals(book: &Book, network: &str, retention: &Retention) -> rusqlite::Result<bool> {
+    let (in_network, in_all) = book.count_arrivals(network)?;
+    Ok(waiting_in(book, network)?.saturating_add(in_network) < retention.waiting_per_network
+        && waiting_in_all(book)?.saturating_add(in_all) < retention.waiting)
 }
 
 fn excess(waiting: u64, limit: u64) -> u64 {

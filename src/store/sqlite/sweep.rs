@@ -1,10 +1,16 @@
 //! Changes of many rows, in steps: pages are read beside the writer, and what is to change is handed to it in
 //! portions so small that an attempt in between does not notice.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use rusqlite::{Connection, params};
+use tokio::time::{Instant, sleep};
 
 use super::Sqlite;
-use super::greylist::bump_revision;
+use super::arrivals::Book;
+use super::attempt::OF_TRIPLET;
+use super::greylist::{bump_revision, pass};
 use super::time::{Cutoffs, seconds};
 use super::walk::{self, Place};
 use crate::clock::Timestamp;
@@ -13,18 +19,16 @@ use crate::store::{Forgotten, Purged, Retention, Selection, StoreError, Triplet,
 /// How many rows one job of the writer changes at most: some milliseconds.
 const PORTION: usize = 200;
 
+/// How long one job of the purge takes at most: where the pages are not at hand a few rows take as long as many.
+const AT_ONCE: Duration = Duration::from_millis(5);
+
+/// How much longer than at work the purge is at rest. It has a minute or an hour; attempts have not, and both wait for the disk.
+const REST: u32 = 3;
+
 /// Lets waiting triplets pass.
 pub(super) async fn allow(store: &Sqlite, selection: &Selection, now: Timestamp) -> Result<u64, StoreError> {
     let now = seconds(now);
-    let pass = move |connection: &Connection, record: &TripletRecord| {
-        let Triplet { client, sender, recipient } = &record.triplet;
-        connection
-            .prepare_cached(
-                "UPDATE triplet SET passed = 1, last_seen = ?4
-                 WHERE client = ?1 AND sender = ?2 AND recipient = ?3 AND passed = 0",
-            )?
-            .execute(params![client, sender, recipient, now])
-    };
+    let pass = move |connection: &Connection, record: &TripletRecord| pass(connection, &record.triplet, now);
     change_triplets(store, selection, |record| record.state == TripletState::Waiting, pass).await
 }
 
@@ -33,7 +37,7 @@ pub(super) async fn forget(store: &Sqlite, selection: &Selection) -> Result<Forg
     let remove = |connection: &Connection, record: &TripletRecord| {
         let Triplet { client, sender, recipient } = &record.triplet;
         connection
-            .prepare_cached("DELETE FROM triplet WHERE client = ?1 AND sender = ?2 AND recipient = ?3")?
+            .prepare_cached(&format!("DELETE FROM triplet WHERE {OF_TRIPLET}"))?
             .execute(params![client, sender, recipient])
     };
     let triplets = change_triplets(store, selection, |_| true, remove).await?;
@@ -43,13 +47,20 @@ pub(super) async fn forget(store: &Sqlite, selection: &Selection) -> Result<Forg
 
 /// Removes what has lapsed.
 pub(super) async fn purge(store: &Sqlite, retention: &Retention, now: Timestamp) -> Result<Purged, StoreError> {
+    store.write(Book::settle_all).await?;
     let cutoffs = Cutoffs::new(retention, now);
     let mut purged = Purged { clients: purge_clients(store, cutoffs).await?, ..Purged::default() };
     let mut place = Some(i64::MIN);
     while let Some(from) = place {
         let (lapsed, next) = store.read(move |connection| walk::page_of_lapsed(connection, cutoffs, from)).await?;
-        for portion in portions(lapsed) {
-            let (waiting, passed) = store.write(move |connection| remove_lapsed(connection, &portion, cutoffs)).await?;
+        let lapsed: Arc<[i64]> = lapsed.into();
+        let mut done = 0;
+        while done < lapsed.len() {
+            let (started, ids) = (Instant::now(), Arc::clone(&lapsed));
+            let remove = move |book: &Book| remove_lapsed(book, ids.get(done..).unwrap_or_default(), cutoffs, AT_ONCE);
+            let (tried, waiting, passed) = store.write(remove).await?;
+            sleep(started.elapsed() * REST).await;
+            done += tried;
             purged.waiting += waiting;
             purged.passed += passed;
         }
@@ -65,6 +76,7 @@ async fn change_triplets(
     wanted: impl Fn(&TripletRecord) -> bool,
     change: impl Fn(&Connection, &TripletRecord) -> rusqlite::Result<usize> + Copy + Send + 'static,
 ) -> Result<u64, StoreError> {
+    store.write(Book::settle_all).await?;
     let mut changed = 0;
     let mut place = Some(Place::first(selection));
     while let Some(from) = place {
@@ -138,17 +150,28 @@ fn change_portion<R>(
     Ok(changed)
 }
 
-/// Removes those of the triplets that have lapsed still: waiting ones, passed ones.
-fn remove_lapsed(connection: &Connection, ids: &[i64], cutoffs: Cutoffs) -> rusqlite::Result<(u64, u64)> {
+/// Removes those of the first triplets that have lapsed still; answers how many were tried, and how many waiting and passed ones
+/// removed.
+fn remove_lapsed(
+    connection: &Connection,
+    ids: &[i64],
+    cutoffs: Cutoffs,
+    time: Duration,
+) -> rusqlite::Result<(usize, u64, u64)> {
+    let started = Instant::now();
     let mut statement = connection.prepare_cached(
         "DELETE FROM triplet WHERE id = ?1 AND passed = ?2 AND iif(passed, last_seen, first_seen) < ?3",
     )?;
-    let (mut waiting, mut passed) = (0, 0);
-    for id in ids {
+    let (mut tried, mut waiting, mut passed) = (0, 0, 0);
+    for id in ids.iter().take(PORTION) {
         waiting += statement.execute(params![id, false, cutoffs.waiting])? as u64;
         passed += statement.execute(params![id, true, cutoffs.used])? as u64;
+        tried += 1;
+        if started.elapsed() >= time {
+            break;
+        }
     }
-    Ok((waiting, passed))
+    Ok((tried, waiting, passed))
 }
 
 fn portions<R>(rows: Vec<R>) -> impl Iterator<Item = Vec<R>> {
@@ -161,8 +184,6 @@ fn portions<R>(rows: Vec<R>) -> impl Iterator<Item = Vec<R>> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::super::open;
     use super::*;
 
@@ -174,8 +195,8 @@ mod tests {
             let sql = "INSERT INTO triplet VALUES (?1, 'c', ?1, 'r', 'n', ?2, ?3, ?4, 1, '')";
             connection.execute(sql, params![id, passed, first_seen, last_seen]).unwrap();
         }
-        let removed = remove_lapsed(&connection, &[1, 2, 3, 4], Cutoffs { waiting: 50, used: 50 });
-        assert_eq!(removed, Ok((1, 1)));
+        let removed = remove_lapsed(&connection, &[1, 2, 3, 4], Cutoffs { waiting: 50, used: 50 }, Duration::MAX);
+        assert_eq!(removed, Ok((4, 1, 1)));
         let kept: i64 = connection.query_row("SELECT sum(id) FROM triplet", (), |row| row.get(0)).unwrap();
         assert_eq!(kept, 2 + 4);
     }

@@ -2,6 +2,8 @@
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
+use super::arrivals::Book;
+use super::attempt::OF_TRIPLET;
 use super::greylist::bump_revision;
 use super::room;
 use super::time::{Cutoffs, seconds};
@@ -10,11 +12,12 @@ use crate::store::{ClientRecord, Memory, Retention, TakenOver, Triplet, TripletR
 
 /// Takes over all that is new.
 pub(super) fn take_over(
-    connection: &Connection,
+    connection: &Book,
     memories: &[Memory],
     retention: &Retention,
     now: Timestamp,
 ) -> rusqlite::Result<TakenOver> {
+    connection.settle_all()?;
     let cutoffs = Cutoffs::new(retention, now);
     let mut taken = TakenOver::default();
     for memory in memories {
@@ -72,9 +75,11 @@ fn take_triplet(
         return Ok(Outcome::NoRoom);
     }
     if stored.is_some() {
-        connection
-            .prepare_cached("DELETE FROM triplet WHERE client = ?1 AND sender = ?2 AND recipient = ?3")?
-            .execute(params![triplet.client, triplet.sender, triplet.recipient])?;
+        connection.prepare_cached(&format!("DELETE FROM triplet WHERE {OF_TRIPLET}"))?.execute(params![
+            triplet.client,
+            triplet.sender,
+            triplet.recipient
+        ])?;
     }
     insert(connection, record, network, news)?;
     Ok(Outcome::News)
@@ -90,18 +95,14 @@ fn complete(connection: &Connection, triplet: &Triplet, stored: Stored, news: St
         return Ok(Outcome::Known);
     }
     connection
-        .prepare_cached(
-            "UPDATE triplet SET passed = ?4, last_seen = ?5 WHERE client = ?1 AND sender = ?2 AND recipient = ?3",
-        )?
+        .prepare_cached(&format!("UPDATE OR REPLACE triplet SET passed = ?4, last_seen = ?5 WHERE {OF_TRIPLET}"))?
         .execute(params![triplet.client, triplet.sender, triplet.recipient, better.passed, better.last_seen])?;
     Ok(Outcome::News)
 }
 
 fn find(connection: &Connection, triplet: &Triplet) -> rusqlite::Result<Option<Stored>> {
     connection
-        .prepare_cached(
-            "SELECT passed, first_seen, last_seen FROM triplet WHERE client = ?1 AND sender = ?2 AND recipient = ?3",
-        )?
+        .prepare_cached(&format!("SELECT passed, first_seen, last_seen FROM triplet WHERE {OF_TRIPLET}"))?
         .query_row(params![triplet.client, triplet.sender, triplet.recipient], |row| {
             Ok(Stored { passed: row.get(0)?, first_seen: row.get(1)?, last_seen: row.get(2)? })
         })

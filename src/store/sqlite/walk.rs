@@ -59,7 +59,12 @@ pub(super) fn page_of_triplets(
     let Place(Triplet { client, sender, recipient }) = from;
     let mut statement = connection.prepare_cached(
         "SELECT client, sender, recipient, passed, first_seen, last_seen, attempts FROM triplet
-         WHERE (client, sender, recipient) >= (?1, ?2, ?3) ORDER BY client, sender, recipient LIMIT ?4",
+         WHERE (client, sender, recipient) >= (?1, ?2, ?3) AND passed = 0
+         UNION ALL SELECT client, sender, recipient, passed, first_seen, last_seen, attempts FROM triplet
+         WHERE (client, sender, recipient) >= (?1, ?2, ?3) AND passed = 1
+         UNION ALL SELECT client, sender, recipient, 0, first_seen, first_seen, 1 FROM arrival
+         WHERE (client, sender, recipient) >= (?1, ?2, ?3)
+         ORDER BY client, sender, recipient LIMIT ?4",
     )?;
     let rows = statement.query_map(params![client, sender, recipient, PAGE], triplet_record)?;
     let mut records = rows.collect::<rusqlite::Result<Vec<_>>>()?;

@@ -1,7 +1,7 @@
 //! The one thread that writes.
 //!
-//! It takes all that waits, commits it in one transaction, then answers. When it has nothing to do it moves the write-ahead
-//! log into the database, so that attempts seldom wait for that.
+//! It takes all that waits, commits it in one transaction, then answers. When it has nothing to do, or has been at it for a
+//! while, it has the write-ahead log moved into the database.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -9,10 +9,11 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use rusqlite::Connection;
 use tokio::runtime::Handle;
 
+use super::arrivals::Book;
 use super::batch::{self, Change, Job, Jobs, Outcomes};
+use super::checkpoint::{Checkpointer, checkpoint};
 use super::keeper::Keeper;
 use super::shared::Shared;
 use super::trouble::Trouble;
@@ -24,8 +25,11 @@ const TOGETHER: usize = 500;
 /// How many jobs may wait. So many do only behind a disk that hangs, and each is some hundred octets.
 const MOST_WAITING: usize = 10_000;
 
-/// After this long without work the write-ahead log is moved into the database.
+/// After this long without work the write-ahead log is moved into the database,
 const IDLE: Duration = Duration::from_millis(200);
+
+/// and this often while there is work.
+const BUSY: Duration = Duration::from_secs(2);
 
 /// How often an idle writer looks whether the database is still what it was.
 const LOOK: Duration = Duration::from_secs(1);
@@ -47,7 +51,8 @@ impl Writer {
             jobs,
             keeper,
             shared: Arc::clone(&shared),
-            uncheckpointed: false,
+            uncheckpointed: None,
+            checkpointer: Checkpointer::start(Arc::clone(&shared))?,
             runtime: Handle::try_current().ok(),
         };
         let thread = std::thread::Builder::new().name("store-writer".to_owned()).spawn(move || work.run())?;
@@ -57,7 +62,7 @@ impl Writer {
     /// Queues a change at once; the answer is its outcome, once it is committed. Dropping the answer does not undo it.
     pub(super) fn write<T: Send + 'static>(
         &self,
-        work: impl FnMut(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        work: impl FnMut(&Book) -> rusqlite::Result<T> + Send + 'static,
     ) -> Answer<'static, T> {
         if let Err(error) = self.shared.check() {
             return Box::pin(std::future::ready(Err(error)));
@@ -102,7 +107,9 @@ struct Work {
     jobs: Receiver<Box<dyn Job>>,
     keeper: Keeper,
     shared: Arc<Shared>,
-    uncheckpointed: bool,
+    /// Since when something is in the write-ahead log that is not in the database.
+    uncheckpointed: Option<Instant>,
+    checkpointer: Checkpointer,
     /// Where those live who wait; `None` where the database was opened outside of any.
     runtime: Option<Handle>,
 }
@@ -110,19 +117,45 @@ struct Work {
 impl Work {
     fn run(mut self) {
         loop {
-            let patience = if self.uncheckpointed { IDLE } else { LOOK };
+            let patience = if self.uncheckpointed.is_some() { IDLE } else { LOOK };
             match self.jobs.recv_timeout(patience) {
                 Ok(first) => {
                     let jobs: Jobs = std::iter::once(first).chain(self.jobs.try_iter()).take(TOGETHER).collect();
                     self.shared.work.taken(jobs.len() as u64);
                     self.serve_unless_panicking(jobs);
+                    self.settle_arrivals();
+                    self.checkpoint_after(BUSY);
                 }
-                Err(RecvTimeoutError::Timeout) => self.checkpoint(),
+                Err(RecvTimeoutError::Timeout) => self.checkpoint_after(Duration::ZERO),
                 Err(RecvTimeoutError::Disconnected) => break,
             }
             self.keeper.look_after();
         }
-        self.checkpoint();
+        let Self { checkpointer, keeper, .. } = self;
+        drop(checkpointer); // the last connection that closes tidies up, and that has to be this one
+        if let Some(book) = keeper.book() {
+            checkpoint(book);
+        }
+    }
+
+    /// Whoever comes in meanwhile waits, but for less in all than if each arrival had been stored in its place.
+    fn settle_arrivals(&mut self) {
+        if self.keeper.book().is_some_and(Book::is_full) {
+            let (settle, _) = Change::new(Book::settle_all);
+            self.serve_unless_panicking(vec![Box::new(settle)]);
+        }
+    }
+
+    fn checkpoint_after(&mut self, age: Duration) {
+        if self.uncheckpointed.is_some_and(|since| since.elapsed() >= age) {
+            self.uncheckpointed = None;
+            self.checkpointer.begin();
+        }
+        if self.checkpointer.take_turn()
+            && let Some(book) = self.keeper.book()
+        {
+            checkpoint(book);
+        }
     }
 
     /// A panic is a bug, and must not mean that nothing is ever remembered again: those who wait are told, and the database is
@@ -134,15 +167,15 @@ impl Work {
     }
 
     fn serve(&mut self, jobs: Jobs) {
-        let Some(connection) = self.keeper.connection() else {
+        let Some(book) = self.keeper.book() else {
             return self.refuse(jobs);
         };
         let path = &self.shared.path;
         let (changes, started) = (jobs.len() as u64, Instant::now());
-        match batch::commit_together(connection, jobs, |error| Trouble::from(error).about(path)) {
+        match batch::commit_together(book, jobs, |error| Trouble::from(error).about(path)) {
             Ok(outcomes) => {
                 self.shared.work.committed(changes, started.elapsed());
-                self.uncheckpointed = true;
+                self.uncheckpointed.get_or_insert(started);
                 self.tell(outcomes);
             }
             Err((jobs, trouble)) => {
@@ -168,18 +201,6 @@ impl Work {
         let unknown = || StoreError::Unavailable(format!("the database {} is closed", self.shared.path.display()));
         let error = self.shared.outage().unwrap_or_else(unknown);
         jobs.into_iter().for_each(|job| job.failed(error.clone()));
-    }
-
-    /// Takes no lock that anybody waits for (sqlite.org/c3ref/wal_checkpoint_v2.html, PASSIVE).
-    fn checkpoint(&mut self) {
-        if !std::mem::take(&mut self.uncheckpointed) {
-            return;
-        }
-        if let Some(connection) = self.keeper.connection()
-            && let Err(error) = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", (), |_| Ok(()))
-        {
-            tracing::debug!(%error, "a checkpoint failed; the write-ahead log is kept");
-        }
     }
 }
 
