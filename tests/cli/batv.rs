@@ -128,8 +128,7 @@ fn a_key_that_others_may_read_is_a_mistake() {
     assert!(error.contains("(mode 0640)") && error.contains("    hint: chmod 600 "), "{error}");
     fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
     if chown(&file, Some(12345), None).is_ok() {
-        let error = complaint();
-        assert!(error.contains("belongs to user 12345") && error.contains("hint: chown "), "{error}");
+        desk.say("config check").ok(); // by root, who may ask about the key of the daemon's user
     }
     fs::remove_file(&file).unwrap();
     let error = complaint();

@@ -72,7 +72,7 @@ fn people_see_it_with_bars() {
         "\nRECIPIENTS ASKED ABOUT\n10 in all.",
         "\nrejected  6       60.0 %   ██████████████████\n",
         "\naccess    access-deny      rejected  6       60.0 %   ██████████████████\n",
-        "\nGREYLISTED, AND THEN\n2 first attempts were deferred.",
+        "\nGREYLISTED, AND THEN\nFirst attempts that were deferred: 2.",
         "\nnever tried again                          1       50.0 %",
         "\nNEVER TRIED AGAIN, BY THE SENDER'S DOMAIN\n",
         "\n6m 4",

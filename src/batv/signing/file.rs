@@ -61,7 +61,7 @@ impl SecretError {
         match self {
             Self::Open { file, .. } => Some(format!("chmod 600 {}", file.display())),
             Self::Owner { file, owner, user } => Some(format!(
-                "chown {user} {}; or, if postward runs as {owner}, ask as that user: sudo -u {owner} postward ...",
+                "chown {user} {}; or, if postward runs as {owner}, ask as that user or as root",
                 file.display()
             )),
             Self::Unreadable { file, cause, .. } if cause.kind() == io::ErrorKind::NotFound => {
@@ -77,7 +77,7 @@ pub struct Secret(Vec<u8>);
 
 impl Secret {
     /// The text of a file without its line end, as octets; only if nobody but root and the user running this can
-    /// have read or written it. systemd's credentials are such files, whatever their mode seems to say.
+    /// have read or written it. Root may ask about the key of whichever user the daemon has. systemd's credentials are such files, whatever their mode seems to say.
     pub fn read(file: &Path) -> Result<Self, SecretError> {
         let unreadable = |cause| SecretError::Unreadable { file: file.to_owned(), cause, user: user() };
         // Opening a pipe would wait for somebody to write into it.
@@ -86,7 +86,7 @@ impl Secret {
         }
         let opened = File::open(file).map_err(unreadable)?;
         let metadata = opened.metadata().map_err(unreadable)?;
-        safe(file, &metadata)?;
+        safe(file, &metadata, rustix::process::geteuid().as_raw())?;
         let mut octets = Vec::new();
         opened.take(MOST + 1).read_to_end(&mut octets).map_err(unreadable)?;
         if octets.len() as u64 > MOST {
@@ -120,22 +120,20 @@ impl Secret {
     }
 }
 
-fn safe(file: &Path, metadata: &Metadata) -> Result<(), SecretError> {
+fn safe(file: &Path, metadata: &Metadata, runs_this: u32) -> Result<(), SecretError> {
     let (mode, owner) = (metadata.mode() & 0o7777, metadata.uid());
-    let runs_this = rustix::process::geteuid().as_raw();
-    // First, because it is wrong whoever asks: root may ask about a key of the daemon's user.
     let harmless = if is_credential(file, metadata) { GROUP_READS } else { 0 };
     if mode & OTHERS & !harmless != 0 {
         return Err(SecretError::Open { file: file.to_owned(), mode });
     }
-    if owner != 0 && owner != runs_this {
-        return Err(SecretError::Owner { file: file.to_owned(), owner: name(owner), user: user() });
+    if ![0, owner].contains(&runs_this) && owner != 0 {
+        return Err(SecretError::Owner { file: file.to_owned(), owner: name(owner), user: name(runs_this) });
     }
     Ok(())
 }
 
-/// systemd gives a credential (systemd.exec(5), `LoadCredential=`) to root, and lets the service's user read it by an
-/// access control list. The mode then shows what the list allows at most in place of what the group may do (acl(5)), and
+/// systemd gives a credential (systemd.exec(5), `LoadCredential=`) to the service's user, or, where the file system has
+/// access control lists, to root, and lets the user read it by such a list. The mode then shows what the list allows at most in place of what the group may do (acl(5)), and
 /// the group is root's: nobody else is let in by it.
 fn is_credential(file: &Path, metadata: &Metadata) -> bool {
     let is_roots = metadata.uid() == 0 && metadata.gid() == 0;
@@ -201,15 +199,21 @@ mod tests {
     }
 
     #[test]
-    fn a_key_of_a_stranger_is_refused() {
+    fn a_key_is_for_its_owner_and_root() {
         let (_directory, file) = file(b"a secret that is long\n", 0o600);
-        if chown(&file, Some(12345), None).is_err() {
-            return; // only root can give files away
+        let metadata = fs::metadata(&file).unwrap();
+        for user in [0, metadata.uid()] {
+            safe(&file, &metadata, user).unwrap();
         }
-        let error = Secret::read(&file).err().unwrap().to_string();
-        assert!(error.contains("belongs to user 12345, and not to root or to root"), "{error}");
+        if chown(&file, Some(12345), None).is_ok() {
+            let error = safe(&file, &fs::metadata(&file).unwrap(), 12346).unwrap_err().to_string();
+            assert!(
+                error.contains("belongs to user 12345, and not to root or to user 12346, who runs this"),
+                "{error}"
+            );
+        } // only root can give files away
         fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
-        let error = Secret::read(&file).err().unwrap().to_string();
+        let error = safe(&file, &fs::metadata(&file).unwrap(), 0).unwrap_err().to_string();
         assert!(error.contains("(mode 0644)"), "that is wrong whoever asks: {error}");
     }
 

@@ -69,6 +69,9 @@ fn write_section(html: &mut String, section: &Section) {
     for (column, name) in section.header.iter().enumerate() {
         let _ = writeln!(html, "<th{}>{}</th>", class(column), escaped(name));
     }
+    if section.rows.iter().any(|row| row.share.is_some()) {
+        html.push_str("<th></th>\n");
+    }
     html.push_str("</tr>\n");
     for row in &section.rows {
         html.push_str("<tr>\n"); // mail has short lines (RFC 5322 section 2.1.1)

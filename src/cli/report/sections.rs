@@ -120,7 +120,7 @@ fn conversations(summary: &Summary) -> Section {
     ];
     Section {
         title: "Greylisted, and then",
-        note: format!("{} first attempts were deferred. Never means: not within {patience}.", numbers.begun),
+        note: format!("First attempts that were deferred: {}. Never means: not within {patience}.", numbers.begun),
         header: vec!["what became of them", "number", "percent"],
         rows: rows.into_iter().filter(|_| numbers.begun > 0).collect(),
     }

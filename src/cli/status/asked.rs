@@ -40,7 +40,7 @@ pub(super) async fn ask(config: &Config) -> Result<Answer, Failure> {
     if listens.is_empty() {
         let endpoints: Vec<_> = config.listen.iter().map(Endpoint::to_string).collect();
         return Err(Failure::unavailable(format!("no daemon answers at {}", endpoints.join(", ")))
-            .with_hint("`postward serve` starts it; --config FILE names the policy file that it runs with"));
+            .with_hint("`systemctl start postward` or `postward serve` starts it; --config FILE names the policy file that it runs with"));
     }
     Ok(Answer::Listens(listens))
 }
