@@ -12,6 +12,7 @@ use moka::sync::Cache;
 use super::decision::Course;
 use crate::clock::Timestamp;
 use crate::mail::Mailbox;
+use crate::net::host_name;
 use crate::protocol::{Header, ProtocolState, Request};
 
 /// Transactions that are remembered: more than any Postfix has open at once.
@@ -67,8 +68,4 @@ fn authentication_results(authserv_id: &str, course: &Course) -> Option<Header> 
     let results: Vec<&str> = course.results().iter().map(String::as_str).chain(delayed.as_deref()).collect();
     (!results.is_empty())
         .then(|| Header::new("Authentication-Results", &format!("{authserv_id}; {}", results.join("; "))))
-}
-
-fn host_name() -> String {
-    rustix::system::uname().nodename().to_string_lossy().into_owned()
 }

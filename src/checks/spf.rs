@@ -11,7 +11,7 @@ use serde_yaml::Value;
 use super::{Check, Consequence, Context, Finding, Options, Parts, Pending, Reason, Registration};
 use crate::config::Section;
 use crate::dns::Dns;
-use crate::net::is_public;
+use crate::net::{host_name, is_public};
 use crate::protocol::property_value;
 use crate::spf::{Evaluation, Identity, Limits, Query, SpfResult, evaluate};
 
@@ -90,8 +90,7 @@ impl Options for SpfOptions {
     }
 
     fn build(&self, parts: &Parts) -> Box<dyn Check> {
-        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-        Box::new(SpfCheck { options: *self, dns: parts.dns.clone(), host })
+        Box::new(SpfCheck { options: *self, dns: parts.dns.clone(), host: host_name() })
     }
 }
 
