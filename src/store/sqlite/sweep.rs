@@ -22,8 +22,8 @@ const PORTION: usize = 200;
 /// How long one job of the purge takes at most: where the pages are not at hand a few rows take as long as many.
 const AT_ONCE: Duration = Duration::from_millis(5);
 
-/// How much longer than at work the purge is at rest. It has a minute or an hour; attempts have not, and both wait for the disk.
-const REST: u32 = 3;
+/// How much longer than at work the purge is at rest. It has an hour; attempts have not, and both wait for the disk.
+const REST: u32 = 10;
 
 /// Lets waiting triplets pass.
 pub(super) async fn allow(store: &Sqlite, selection: &Selection, now: Timestamp) -> Result<u64, StoreError> {
