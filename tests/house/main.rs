@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says what is wrong by panicking")]
 
 mod checks;
+mod container;
 mod files;
 mod imports;
 mod layers;
@@ -51,4 +52,14 @@ fn no_file_knows_where_it_was_written() {
 fn what_contrib_has_is_in_the_package() {
     let manifest = files::read("Cargo.toml").map(|file| file.text).unwrap_or_default();
     assert_none(package::complaints(&files::directories_in("contrib"), &manifest, package::exists));
+}
+
+#[test]
+fn containers_get_what_they_copy_and_nothing_large() {
+    let text = |path: &str| files::read(path).map(|file| file.text).unwrap_or_default();
+    let ignored = text("contrib/docker/Dockerfile.dockerignore");
+    assert_none(container::complaints(&text("contrib/docker/Dockerfile"), &ignored, package::exists));
+    let beside = |path: &str| package::exists(&format!("contrib/docker/{path}"));
+    assert_none(container::complaints(&text("contrib/docker/postfix.Dockerfile"), "", beside));
+    assert_none(container::complaints_about_context(&text(".gitignore"), &ignored));
 }
