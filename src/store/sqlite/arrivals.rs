@@ -14,8 +14,8 @@ use rusqlite::{Connection, params};
 use super::attempt::execute;
 use crate::store::{Attempt, Triplet};
 
-/// With so many they are moved on: some milliseconds, or some ten where a million wait. Who comes meanwhile waits for it.
-const TOGETHER: usize = 1_000;
+/// With so many they are moved on, which takes some ten milliseconds where a million wait. Who is new meanwhile waits for it.
+const TOGETHER: usize = 4_000;
 
 /// The connection of who writes, and what it knows of the arrivals.
 pub(super) struct Book {
