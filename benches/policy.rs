@@ -93,11 +93,8 @@ const GREYLIST: &str = "chain: [access, greylist]\n";
 const ALLOWED: &str = "192.0.2.0/24";
 
 fn main() {
-    let arguments: Vec<String> = std::env::args().collect();
-    if let [_, word, tcp, unix] = &arguments[..]
-        && word == servers::NULL_SERVER
-    {
-        return rig::null::serve(tcp, unix);
+    if servers::is_null() {
+        return;
     }
     let arguments = Arguments::parse();
     let null = servers::null();

@@ -1,6 +1,7 @@
 //! How much of a real Postfix's speed is left with postward behind it: `cargo bench --bench postfix`.
 //!
-//! Postfix is measured in alternation without a policy service. It needs what `tests/run --install` gets, and root.
+//! Postfix is measured in alternation without a policy service, and with one that does nothing but answer: that is what asking
+//! alone costs. It needs what `tests/run --install` gets, and root.
 
 #![allow(
     clippy::unwrap_used,
@@ -25,7 +26,9 @@ mod smtp;
 #[path = "../tests/support/mod.rs"]
 mod support;
 
+use std::fs::{Permissions, set_permissions};
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -33,9 +36,9 @@ use clap::Parser;
 
 use instance::Postfix;
 use layout::Addition;
-use rig::servers::Installation;
+use rig::servers::{self, Installation, Server};
 use rig::table::{median, print_claim};
-use support::{Tools, Transport, free_port};
+use support::{Endpoint, Tools, Transport, free_port};
 
 #[derive(Parser)]
 struct Arguments {
@@ -50,24 +53,31 @@ struct Arguments {
     bench: bool,
 }
 
+/// What Postfix asks before it asks postward.
+const BEFORE: &str = "reject_unauth_destination, reject_unlisted_recipient";
+
 const POLICY: &str = "exempt: {networks: []}\nchain: [access, greylist]\n";
 
 fn main() {
+    if servers::is_null() {
+        return;
+    }
     let arguments = Arguments::parse();
     let postward = Installation::new(POLICY);
     postward.run(&["list", "add", "deny", "--recipient", "bob@example.test"]);
     let postward = postward.serve();
-    let [with, accepting, refusing] = [free_port(), free_port(), free_port()];
+    let null = servers::null();
+    let asking = format!("{BEFORE}, check_policy_service {}", open_to_everybody(&null));
+    let [with, accepting, refusing, asking_accepting, asking_refusing] = [(); 5].map(|()| free_port());
     let addition = Addition {
         main_cf: "virtual_transport = discard:".to_owned(), // what becomes of accepted messages is not asked here
         master_cf: [
             "discard unix - - n - - discard\n".to_owned(),
             service(with, ""),
-            service(
-                accepting,
-                "-o { smtpd_recipient_restrictions = reject_unauth_destination, reject_unlisted_recipient }",
-            ),
-            service(refusing, "-o { smtpd_recipient_restrictions = reject }"),
+            service(accepting, &format!("-o {{ smtpd_recipient_restrictions = {BEFORE} }}")),
+            service(refusing, &format!("-o {{ smtpd_recipient_restrictions = {BEFORE}, reject }}")),
+            service(asking_accepting, &format!("-o {{ smtpd_recipient_restrictions = {asking} }}")),
+            service(asking_refusing, &format!("-o {{ smtpd_recipient_restrictions = {asking}, reject }}")),
         ]
         .concat(),
         ..Addition::default()
@@ -75,8 +85,18 @@ fn main() {
     let _postfix = Postfix::start_with(postward.endpoint(Transport::Unix), &addition);
     send(with, "alice", 20);
     postward.run(&["greylist", "allow", "--recipient", "alice@example.test"]);
-    compare("accepted", "alice", with, accepting, "at least 0.97", &arguments);
-    compare("refused at RCPT", "bob", with, refusing, "at least 0.95", &arguments);
+    compare("accepted", "alice", [accepting, asking_accepting, with], "at least 0.97", &arguments);
+    compare("refused at RCPT", "bob", [refusing, asking_refusing, with], "at least 0.95", &arguments);
+}
+
+/// Where smtpd reaches the server, which it does not as root.
+fn open_to_everybody(server: &Server) -> &Endpoint {
+    set_permissions(server.dir.path(), Permissions::from_mode(0o755)).unwrap();
+    let endpoint = server.endpoint(Transport::Unix);
+    if let Endpoint::Unix(path) = endpoint {
+        set_permissions(path, Permissions::from_mode(0o666)).unwrap();
+    }
+    endpoint
 }
 
 /// One more smtpd, to which loopback is a stranger.
@@ -84,18 +104,18 @@ fn service(address: SocketAddr, options: &str) -> String {
     format!("{address} inet n - n - - smtpd -o mynetworks= {options}\n")
 }
 
-fn compare(what: &str, mailbox: &str, with: SocketAddr, without: SocketAddr, claim: &str, how: &Arguments) {
-    let mut rates = Vec::new();
-    for service in [with, without] {
+/// Measures Postfix without a policy service, with one that does nothing, and with postward.
+fn compare(what: &str, mailbox: &str, services: [SocketAddr; 3], claim: &str, how: &Arguments) {
+    for service in services {
         send(service, mailbox, how.messages / 4);
     }
-    for _ in 0..how.rounds {
-        let [without, with] = [without, with].map(|service| send(service, mailbox, how.messages));
-        rates.push((with, without));
+    let rounds: Vec<[f64; 3]> =
+        (0..how.rounds).map(|_| services.map(|service| send(service, mailbox, how.messages))).collect();
+    print_claim(&format!("{what}, without a policy service"), median(rounds.iter().map(|rates| rates[0])), "/s", "");
+    for (position, name, claim) in [(1, "one that does nothing", ""), (2, "postward", claim)] {
+        print_claim(&format!("{what}, with {name}"), median(rounds.iter().map(|rates| rates[position])), "/s", "");
+        print_claim("  of those without", median(rounds.iter().map(|rates| rates[position] / rates[0])), "", claim);
     }
-    print_claim(&format!("{what}, without a policy service"), median(rates.iter().map(|rate| rate.1)), "/s", "");
-    print_claim(&format!("{what}, with postward"), median(rates.iter().map(|rate| rate.0)), "/s", "");
-    print_claim("  of those without", median(rates.iter().map(|rate| rate.0 / rate.1)), "", claim);
 }
 
 /// Sends messages on twenty connections at a time, one on each; answers how many in a second.

@@ -12,7 +12,7 @@ use super::load::Target;
 use crate::support::{Endpoint, Tied, Transport, free_port, until};
 
 /// The word by which a benchmark starts itself as the null server.
-pub(crate) const NULL_SERVER: &str = "null-server";
+const NULL_SERVER: &str = "null-server";
 
 /// A server must listen by then.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -31,6 +31,16 @@ pub(crate) struct Installation {
     dir: TempDir,
     tcp: Endpoint,
     unix: Endpoint,
+}
+
+/// Serves, if this process was started to be the null server; answers whether it was.
+pub(crate) fn is_null() -> bool {
+    let arguments: Vec<String> = std::env::args().collect();
+    match &arguments[..] {
+        [_, word, tcp, unix] if word == NULL_SERVER => super::null::serve(tcp, unix),
+        _ => return false,
+    }
+    true
 }
 
 /// Starts the null server.
