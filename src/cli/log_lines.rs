@@ -9,7 +9,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// How long lines are gathered while there are many.
-const PAUSE: Duration = Duration::from_millis(10);
+const PAUSE: Duration = Duration::from_millis(2);
 
 /// The most octets that are gathered while nobody reads: some seconds of the heaviest traffic.
 const ROOM: usize = 8 * 1024 * 1024;

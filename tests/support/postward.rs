@@ -5,6 +5,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Output, Stdio};
+use std::thread;
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -21,6 +22,9 @@ pub(crate) const GREYLIST: &str = "dns: {servers: [\"127.0.0.1:1\"], timeout: 10
 
 /// A daemon that is started must listen by then, one that is told to end must have ended.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Nothing more is said about what has happened when so long nothing was.
+const SILENCE: Duration = Duration::from_millis(100);
 
 /// An installation of postward, running or not. Everything of it ends and vanishes with it.
 pub(crate) struct Postward {
@@ -167,8 +171,17 @@ impl Postward {
         self.dir.path()
     }
 
-    /// What all daemons of this installation have said so far, in whole lines.
+    /// What all daemons of this installation have said so far, in whole lines. They say it a moment after it has happened: this
+    /// waits until nothing more comes, but not for ever.
     pub(crate) fn log(&self) -> String {
+        let length = || fs::metadata(self.log_file()).map_or(0, |log| log.len());
+        let mut before = length();
+        for _ in 0..20 {
+            thread::sleep(SILENCE);
+            if std::mem::replace(&mut before, length()) == before {
+                break;
+            }
+        }
         let mut log = fs::read(self.log_file()).unwrap_or_default();
         log.truncate(log.iter().rposition(|octet| *octet == b'\n').map_or(0, |end| end + 1));
         String::from_utf8_lossy(&log).into_owned()
