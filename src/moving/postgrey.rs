@@ -88,7 +88,12 @@ impl<R: BufRead> Dump<R> {
             let text = match line.text {
                 Ok(text) => text,
                 Err(why) if self.place == Place::Outside => return Err(other(&format!("this is no dump: {why}"))),
-                Err(why) => return Ok(Some((line.number, Err(Refusal::Nonsense(why)), Ok(String::new())))),
+                Err(why) => {
+                    if matches!(self.place, Place::Data { .. }) {
+                        self.lines.next_line()?; // the value of this key
+                    }
+                    return Ok(Some((line.number, Err(Refusal::Nonsense(why)), Ok(String::new()))));
+                }
             };
             match (self.place, text.strip_prefix(' ')) {
                 (Place::Data { octets }, Some(key)) => {

@@ -153,12 +153,13 @@ fn rows_that_make_no_sense_are_told_with_their_lines_and_cost_no_others() {
         ("192.0.2.0/only", good.clone()),
         (r"192.0.2.0/\zz@example.org/c@example.net", good.clone()),
         ("192.0.2.9", "3".to_owned()),
+        (&format!("192.0.2.0/{}@example.org/b@example.net", "a".repeat(100_000)), good.clone()),
         ("192.0.2.0/z@example.org/b@example.net", good),
     ]);
     let (memories, summary, error) = read(Program::Postgrey, GreylistOptions::default(), &[&file]);
-    assert_eq!((memories.len(), summary.read, summary.left_out.nonsense, error), (2, 7, 5, None));
+    assert_eq!((memories.len(), summary.read, summary.left_out.nonsense, error), (2, 8, 6, None));
     let lines: Vec<_> = summary.nonsense.iter().map(|text| text.split(':').nth(1).unwrap()).collect();
-    assert_eq!(lines, ["7", "9", "11", "13", "15"]);
+    assert_eq!(lines, ["7", "9", "11", "13", "15", "17"]);
     assert!(summary.nonsense[0].ends_with("no client's address: `somewhere`"), "{:?}", summary.nonsense);
 }
 
