@@ -4,8 +4,12 @@ use crate::batv;
 use crate::mail::{Mailbox, ReversePath, fold_host};
 use crate::net::{NetworkError, parse_network};
 use crate::store::{AddressSelection, JournalClient, JournalSelection};
+use crate::text::cut;
 
-/// The most octets of one field: more than any address has (RFC 5321 section 4.5.3.1).
+/// The most octets of a field that may mean something: more than any address has (RFC 5321 section 4.5.3.1).
+const LONGEST: usize = 350;
+
+/// The most octets of a field that are kept, to be shown again.
 const MAX_FIELD: usize = 400;
 
 /// The fields of the form, as they were filled in.
@@ -20,7 +24,7 @@ pub(super) struct Search {
 }
 
 impl Search {
-    /// Reads the part of an address behind its `?`. What is too long is no address, and what is twice there counts once.
+    /// Reads the part of an address behind its `?`. What is twice there counts once.
     pub(super) fn parse(query: &str) -> Self {
         let mut search = Self::default();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
@@ -30,7 +34,7 @@ impl Search {
                 "recipient" => &mut search.recipient,
                 _ => continue,
             };
-            value.trim().get(..MAX_FIELD.min(value.trim().len())).unwrap_or("").clone_into(field);
+            cut(value.trim(), MAX_FIELD).clone_into(field);
         }
         search
     }
@@ -42,6 +46,9 @@ impl Search {
 
     /// Which decisions are meant, or what is wrong.
     pub(super) fn selection(&self) -> Result<JournalSelection, String> {
+        if [&self.client, &self.sender, &self.recipient].into_iter().any(|field| field.len() > LONGEST) {
+            return Err("that is too long for an address or a name".to_owned());
+        }
         let given = |field: &str| Some(field.to_owned()).filter(|field| !field.is_empty());
         Ok(JournalSelection {
             client: given(&self.client).map(|client| client_selection(&client)).transpose()?,
@@ -56,7 +63,10 @@ fn client_selection(text: &str) -> Result<JournalClient, String> {
     match parse_network(text) {
         Ok(network) => Ok(JournalClient::Network(network)),
         Err(error @ NetworkError::HostBits { .. }) => Err(error.to_string()),
-        Err(_) if is_name(text) => Ok(JournalClient::Name(fold_host(text))),
+        // What looks like an address was meant as one.
+        Err(_) if is_name(text) && !text.chars().all(|c| c.is_ascii_digit() || c == '.') => {
+            Ok(JournalClient::Name(fold_host(text)))
+        }
         Err(_) => Err(format!("`{text}` is neither an address nor a network nor a host name")),
     }
 }
@@ -105,12 +115,17 @@ mod tests {
 
     #[test]
     fn what_cannot_be_meant_is_said() {
-        for query in ["client=192.0.2.1%2F24", "client=a%20b", "sender=*.example.org", "recipient=.example.org"] {
+        for query in
+            ["client=192.0.2.1%2F24", "client=999", "client=a%20b", "sender=*.example.org", "recipient=.example.org"]
+        {
             assert!(Search::parse(query).selection().is_err(), "{query}");
         }
         for query in ["%", "%zz=%00", "client=%ff%fe", "=&=&=", &"a=b&".repeat(1000)] {
             let _ = Search::parse(query).selection();
         }
-        assert_eq!(Search::parse(&format!("sender={}", "a".repeat(5000))).sender.len(), MAX_FIELD);
+        for letter in ["a", "ä"] {
+            let endless = Search::parse(&format!("sender={}", letter.repeat(5000)));
+            assert!(endless.sender.len() <= MAX_FIELD && endless.selection().is_err(), "{letter}");
+        }
     }
 }

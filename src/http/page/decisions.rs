@@ -24,6 +24,7 @@ pub(super) async fn section(journal: &dyn Journal, search: &Search, now: Timesta
         Ok(selection) => {
             let most = if search.is_empty() { NEWEST } else { FOUND };
             match journal.records(&selection, JournalWalk::Newest, most).await {
+                Ok(records) if records.is_empty() => Html::element("p", &[], &Html::of(none(search))),
                 Ok(records) => list(records, most, now),
                 Err(error) => unavailable(&error),
             }
@@ -49,10 +50,15 @@ fn form(search: &Search) -> Html {
     Html::element("form", &[("method", &"get"), ("action", &"/"), ("role", &"search")], &content)
 }
 
-fn list(records: Vec<(JournalRecord, Option<CameBack>)>, most: usize, now: Timestamp) -> Html {
-    if records.is_empty() {
-        return Html::of("<p>There is none: nobody was refused, deferred, or passed after waiting.</p>");
+/// What is said where there is nothing to show.
+fn none(search: &Search) -> &'static str {
+    match search.is_empty() {
+        true => "There is none: nobody was refused, deferred, or passed after waiting.",
+        false => "There is none like that. Who simply passed is not written down.",
     }
+}
+
+fn list(records: Vec<(JournalRecord, Option<CameBack>)>, most: usize, now: Timestamp) -> Html {
     let note = (records.len() == most).then(|| format!("The newest {most}; there may be more."));
     let rows = records.into_iter().rev().map(|(record, back)| row(&record, back, now));
     let rows = table(["Time", "Client", "From and to", "Decision", "Why"], rows);
