@@ -141,6 +141,7 @@ fn selections_that_could_only_select_nothing_are_wrong_use_of_the_journal() {
         ("--client /x/", &["--client: `/x/` is neither"]),
         ("--sender .example.org", &["--sender: `.example.org` is neither an address nor a domain"]),
         ("--recipient <>", &["--recipient: `<>` is neither"]),
+        ("--since 1h --until 2h", &["--since: ", " is not before "]),
         ("--domain a@example.org", &["--domain: `a@example.org` is no domain", "hint: write example.org"]),
         ("--check graylist", &["there is no check called `graylist`", "hint: did you mean `greylist`?"]),
         ("--reason spf-failed", &["there is no reason called `spf-failed`", "hint: did you mean `spf-fail`?"]),

@@ -45,9 +45,15 @@ pub(super) struct JournalSelectors {
 impl JournalSelectors {
     pub(super) fn selection(&self, now: Timestamp) -> Result<JournalSelection, Failure> {
         let reasons = || Reason::ALL.iter().map(|reason| reason.as_str());
+        let (since, until) = (self.since.map(|when| when.before(now)), self.until.map(|when| when.before(now)));
+        if let (Some(since), Some(until)) = (since, until)
+            && since >= until
+        {
+            return Err(Failure::usage(format!("--since: {since} is not before {until}")));
+        }
         Ok(JournalSelection {
-            since: self.since.map(|when| when.before(now)),
-            until: self.until.map(|when| when.before(now)),
+            since,
+            until,
             client: self.client.as_deref().map(client_selection).transpose()?,
             sender: self.sender.as_deref().map(sender_selection).transpose()?,
             recipient: self.recipient.as_deref().map(recipient_selection).transpose()?,
