@@ -153,5 +153,7 @@ fn what_postfix_refused_is_added_from_its_log() {
         assert!(text.out.contains(expected), "{expected} is not in\n{}", text.out);
     }
     assert_eq!(text.err, "", "a progress bar is for terminals");
+    let wrong = beside(&postward, "report --maillog policy.yaml").ok();
+    assert!(wrong.err.starts_with("policy.yaml has nothing that Postfix wrote"), "{}", wrong.err);
     beside(&postward, "report --maillog missing.log").failed(69, &["cannot read missing.log: No such file"]);
 }

@@ -14,7 +14,7 @@ use clap::{Args, ValueEnum};
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
-use super::output::{json_line, line};
+use super::output::{json_line, line, note};
 use super::when::When;
 use super::{Common, Failure};
 use crate::clock::{Clock as _, SystemClock, Timestamp};
@@ -119,7 +119,11 @@ impl ReportArgs {
             teller.tell(|| log.progress());
         }
         teller.finish();
-        Ok(reader.finish(usize::from(self.top)))
+        let log = reader.finish(usize::from(self.top));
+        if log.lines == 0 {
+            note(&format!("{} has nothing that Postfix wrote from {since} to {until}", file.display()));
+        }
+        Ok(log)
     }
 }
 
