@@ -142,7 +142,7 @@ impl Request {
 
 /// Postfix writes `unknown` for a client without a name, and for one whose name does not resolve back.
 fn confirmed_name(name: &str) -> Option<String> {
-    (!name.is_empty() && name != "unknown").then(|| fold_host(name))
+    Some(fold_host(name)).filter(|name| !name.is_empty() && name != "unknown")
 }
 
 #[cfg(test)]
@@ -177,8 +177,10 @@ mod tests {
 
     #[test]
     fn unknown_is_no_name_and_no_address() {
-        let unknown = request(&[(Attribute::ClientName, "unknown"), (Attribute::ClientAddress, "unknown")]);
-        assert_eq!((unknown.client_name, unknown.client_address), (None, None));
+        for name in ["unknown", "UNKNOWN", "unknown.", "", "."] {
+            let unknown = request(&[(Attribute::ClientName, name), (Attribute::ClientAddress, "unknown")]);
+            assert_eq!((unknown.client_name, unknown.client_address), (None, None), "{name}");
+        }
     }
 
     #[test]
