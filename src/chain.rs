@@ -69,7 +69,7 @@ impl Chain {
     /// Answers a request, and logs the decision.
     pub async fn answer(&self, request: &Request, world: &World) -> Decision {
         let started = Instant::now();
-        let mut decision = self.decide_from(started, request, world).await;
+        let mut decision = self.decide(request, world).await;
         decision.elapsed = started.elapsed();
         log::decision(&decision, request);
         decision
@@ -86,10 +86,6 @@ impl Chain {
 
     /// Decides about a request: within the deadline, and whatever a check does.
     pub async fn decide(&self, request: &Request, world: &World) -> Decision {
-        self.decide_from(Instant::now(), request, world).await
-    }
-
-    async fn decide_from(&self, started: Instant, request: &Request, world: &World) -> Decision {
         let mut course = Course::default();
         if let Some((reason, evidence)) = self.exemption(request) {
             course.exempt(reason, &evidence);
@@ -102,7 +98,7 @@ impl Chain {
         if request.client_address.is_none() {
             return course.into_decision(); // nothing can be said about a client that Postfix does not know itself
         }
-        let end = started + self.deadline;
+        let end = Instant::now() + self.deadline;
         let checks = self.run(request, world, role.is_some(), end, &mut course);
         if within(self.deadline, pin!(checks)).await.is_none() {
             course.fail(Reason::Deadline, &format!("no answer within {:?}", self.deadline));
