@@ -43,11 +43,13 @@ pub(super) async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
     });
     loop {
         match answer_all(&mut dialogue, &mut stream, &slot).await {
-            Ok(answered) if answered > 0 => begun = None,
-            Ok(_) => {}
+            Ok(0) => {} // it has waited since it came, or since its last reply, however often it sends an octet
+            Ok(_) => {
+                begun = None;
+                slot.waiting();
+            }
             Err(why) => return complain(&peer, &why),
         }
-        slot.waiting();
         if dialogue.in_progress() {
             begun.get_or_insert_with(Instant::now);
         }
@@ -152,13 +154,16 @@ mod tests {
 
     impl Conversation {
         fn new() -> Self {
+            Self::holding(Registry::new(8).open())
+        }
+
+        fn holding(slot: Slot) -> Self {
             let policy = Policy::from_draft(Draft::parse("policy.yaml".as_ref(), String::new()).unwrap()).unwrap();
             let directory = tempfile::tempdir().unwrap();
             let store = Arc::new(Sqlite::serve(&directory.path().join("postward.db")).unwrap());
             let service = Arc::new(Service::new(&policy, store, Arc::new(SystemClock)));
             let (peer, stream) = tokio::io::duplex(1024);
             let (end, ending) = watch::channel(false);
-            let slot = Registry::new(8).open();
             let task = tokio::spawn(converse(stream, "a test".to_owned(), PolicyDialogue::with(service), slot, ending));
             Self { peer, task, end }
         }
@@ -217,6 +222,18 @@ mod tests {
             time::sleep(Duration::from_secs(1)).await;
         }
         assert!((30..=31).contains(&started.elapsed().as_secs()), "{:?}", started.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_octet_now_and_then_does_not_keep_a_place() {
+        let registry = Registry::new(2);
+        let mut dripping = Conversation::holding(registry.open());
+        let silent = Conversation::holding(registry.open());
+        dripping.peer.write_all(b"a").await.unwrap();
+        time::sleep(Duration::from_secs(1)).await;
+        let _newest = registry.open();
+        assert_eq!(dripping.lasts().await, Duration::ZERO);
+        assert!(!silent.task.is_finished());
     }
 
     #[tokio::test(start_paused = true)]
