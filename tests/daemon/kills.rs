@@ -113,7 +113,7 @@ fn expect_integrity(postward: &Postward) {
 /// A request that was repeated is no second attempt, and of what was cut off for good there is one for each lane at most.
 fn expect_remembered(postward: &Postward, answered: &HashSet<&String>) {
     let database = Connection::open(postward.database()).unwrap();
-    let sql = "SELECT sender, attempts FROM triplet UNION ALL SELECT sender, 1 FROM arrival";
+    let sql = "SELECT sender, attempts FROM triplet UNION ALL SELECT sender, 1 FROM arriving";
     let mut statement = database.prepare(sql).unwrap();
     let rows = statement.query_map((), |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
     let attempts: HashMap<String, u32> = rows.map(Result::unwrap).collect();

@@ -1,21 +1,26 @@
 //! Triplets that were tried for the first time a moment ago.
 //!
 //! Their places in the indexes of `triplet` are scattered, and every commit writes whole pages. So they are appended to a table
-//! without indexes, which costs a fraction, and moved on together, in the order of the indexes: then one page takes many. Until
-//! then it is known here where each of them is. Whatever happens to one, it is moved on first.
+//! without indexes, which costs a fraction. When many have come they are moved on, a few at a time in the order of the indexes:
+//! then one page takes several, and nobody waits for long. Whatever happens to one, it is moved on first.
 
 use std::cell::{RefCell, RefMut};
-use std::collections::HashMap;
-use std::hash::{BuildHasher as _, RandomState};
 use std::ops::Deref;
 
 use rusqlite::{Connection, params};
 
 use super::attempt::execute;
+use super::roll::Roll;
 use crate::store::{Attempt, Triplet};
 
-/// With so many they are moved on, which takes some ten milliseconds where a million wait. Who is new meanwhile waits for it.
-const TOGETHER: usize = 4_000;
+/// With so many it begins that they are moved on. The more there are, the more go to one page.
+const MANY: usize = 32_000;
+
+/// So many are moved on at a time, which takes a millisecond or two where millions are stored,
+pub(super) const AT_A_TIME: usize = 128;
+
+/// after so many have come: the last of many have gone before as many are there again.
+const EVERY: usize = AT_A_TIME / 2;
 
 /// The connection of who writes, and what it knows of the arrivals.
 pub(super) struct Book {
@@ -23,14 +28,11 @@ pub(super) struct Book {
     arrivals: RefCell<Arrivals>,
 }
 
-/// Where the arrivals are.
 #[derive(Default)]
 struct Arrivals {
-    /// Their ids and networks by the hash of their keys.
-    by_key: HashMap<u64, (i64, u64)>,
-    /// How many there are in each network, by its hash.
-    by_network: HashMap<u64, u64>,
-    hasher: RandomState,
+    roll: Roll,
+    /// How many came since some were moved on.
+    come: usize,
     /// The state of the database (sqlite.org/pragma.html#pragma_data_version) in which this is right; `None`: in none.
     version: Option<i64>,
 }
@@ -63,27 +65,27 @@ impl Book {
         self.arrivals.borrow_mut().version = None;
     }
 
-    /// Whether it is time to move them on.
-    pub(super) fn is_full(&self) -> bool {
-        self.arrivals.borrow().by_key.len() >= TOGETHER
+    /// Whether it is time to move some on.
+    pub(super) fn is_time_to_settle(&self) -> bool {
+        let Arrivals { roll, come, .. } = &*self.arrivals.borrow();
+        roll.waiting() >= MANY || (roll.is_under_way() && *come >= EVERY)
     }
 
     /// How many there are in a network, and in all.
     pub(super) fn count_arrivals(&self, network: &str) -> rusqlite::Result<(u64, u64)> {
-        let arrivals = self.arrivals()?;
-        let in_network = arrivals.by_network.get(&arrivals.hasher.hash_one(network)).copied().unwrap_or(0);
-        Ok((in_network, arrivals.by_key.len() as u64))
+        Ok(self.arrivals()?.roll.count(network))
     }
 
     /// Another one has arrived, that waits under this identity. There must be none with its key.
     pub(super) fn append(&self, client: &str, attempt: &Attempt, now: i64) -> rusqlite::Result<()> {
         let mut arrivals = self.arrivals()?;
         let Attempt { network, sender, recipient, instance, .. } = attempt;
-        let sql = "INSERT INTO arrival (client, sender, recipient, network, first_seen, instance)
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-        let values = params![client, sender, recipient, network, now, instance];
-        let id = self.prepare_cached(sql)?.insert(values)?;
-        arrivals.insert([client, sender, recipient], network, id);
+        let sql = "INSERT INTO arrival (id, client, sender, recipient, network, first_seen, instance)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+        let id = arrivals.roll.next_id();
+        execute(self, sql, params![id, client, sender, recipient, network, now, instance])?;
+        arrivals.roll.enter([client, sender, recipient], network, id);
+        arrivals.come += 1;
         Ok(())
     }
 
@@ -94,77 +96,98 @@ impl Book {
 
     /// The same.
     pub(super) fn settle_key(&self, key: [&str; 3]) -> rusqlite::Result<()> {
-        let id = self.arrivals()?.remove(key);
-        id.map_or(Ok(()), |id| move_on(self, id, id))
+        let Some(id) = self.arrivals()?.roll.strike(key) else { return Ok(()) };
+        move_on(self, &[id])?;
+        execute(self, "DELETE FROM arrival WHERE id = ?1", [id])
+    }
+
+    /// Moves so many on at most, or removes some of those that have been; answers whether none are left to be moved on.
+    pub(super) fn settle_some(&self, most: usize) -> rusqlite::Result<bool> {
+        let mut arrivals = self.arrivals()?;
+        arrivals.come = 0;
+        if arrivals.roll.is_moved() {
+            // To remove one takes a fraction of what it takes to move one.
+            self.remove_moved(&mut arrivals.roll, 8 * most)?;
+        } else {
+            self.settle_next(&mut arrivals.roll, most)?;
+        }
+        Ok(arrivals.roll.is_empty())
     }
 
     /// Moves all on.
     pub(super) fn settle_all(&self) -> rusqlite::Result<()> {
         let mut arrivals = self.arrivals()?;
-        if !arrivals.by_key.is_empty() {
-            arrivals.by_key.clear();
-            arrivals.by_network.clear();
-            move_on(self, i64::MIN, i64::MAX)?;
+        let roll = &mut arrivals.roll;
+        while !roll.is_empty() {
+            self.settle_next(roll, usize::MAX)?;
+        }
+        if roll.is_under_way() {
+            execute(self, "DELETE FROM arrival", ())?;
+            self.begin_anew(roll)?;
         }
         Ok(())
+    }
+
+    fn settle_next(&self, roll: &mut Roll, most: usize) -> rusqlite::Result<()> {
+        let Some(next) = roll.strike_next(most) else { return Ok(()) };
+        move_on(self, &next.ids)?;
+        let sql = "UPDATE arrival_moved SET client = ?1, id = ?2, last = ?3";
+        execute(self, sql, params![&*next.client, next.ids.last(), roll.last()])
+    }
+
+    fn remove_moved(&self, roll: &mut Roll, most: usize) -> rusqlite::Result<()> {
+        let sql = "DELETE FROM arrival WHERE id IN (SELECT id FROM arrival WHERE id <= ?1 ORDER BY id LIMIT ?2)";
+        let removed = self.prepare_cached(sql)?.execute(params![roll.last(), most])?;
+        if removed < most { self.begin_anew(roll) } else { Ok(()) }
+    }
+
+    fn begin_anew(&self, roll: &mut Roll) -> rusqlite::Result<()> {
+        roll.begin_anew();
+        execute(self, "UPDATE arrival_moved SET client = '', id = 0, last = 0", ())
     }
 
     fn arrivals(&self) -> rusqlite::Result<RefMut<'_, Arrivals>> {
         let mut arrivals = self.arrivals.borrow_mut();
         if arrivals.version.is_none() {
-            arrivals.read(self)?;
+            arrivals.roll = read(self)?;
+            arrivals.version = Some(version(self)?);
         }
         Ok(arrivals)
     }
 }
 
-impl Arrivals {
-    fn read(&mut self, connection: &Connection) -> rusqlite::Result<()> {
-        self.by_key.clear();
-        self.by_network.clear();
-        let mut statement = connection.prepare_cached("SELECT client, sender, recipient, network, id FROM arrival")?;
-        let mut rows = statement.query(())?;
-        while let Some(row) = rows.next()? {
-            let text = |column| -> rusqlite::Result<&str> { Ok(row.get_ref(column)?.as_str()?) };
-            self.insert([text(0)?, text(1)?, text(2)?], text(3)?, row.get(4)?);
-        }
-        self.version = Some(version(connection)?);
-        Ok(())
+fn read(connection: &Connection) -> rusqlite::Result<Roll> {
+    let sql = "SELECT last, max(last, ifnull((SELECT max(id) FROM arrival), 0)) + 1 FROM arrival_moved";
+    let (last, next_id) = connection.prepare_cached(sql)?.query_row((), |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let mut roll = Roll::new(last, next_id);
+    let mut statement = connection.prepare_cached("SELECT client, sender, recipient, network, id FROM arriving")?;
+    let mut rows = statement.query(())?;
+    while let Some(row) = rows.next()? {
+        let text = |column| -> rusqlite::Result<&str> { Ok(row.get_ref(column)?.as_str()?) };
+        roll.enter([text(0)?, text(1)?, text(2)?], text(3)?, row.get(4)?);
     }
-
-    fn insert(&mut self, key: [&str; 3], network: &str, id: i64) {
-        let network = self.hasher.hash_one(network);
-        self.by_key.insert(self.hasher.hash_one(key), (id, network));
-        *self.by_network.entry(network).or_default() += 1;
-    }
-
-    fn remove(&mut self, key: [&str; 3]) -> Option<i64> {
-        let (id, network) = self.by_key.remove(&self.hasher.hash_one(key))?;
-        if let Some(count) = self.by_network.get_mut(&network) {
-            *count = count.saturating_sub(1);
-        }
-        Some(id)
-    }
+    Ok(roll)
 }
 
 fn version(connection: &Connection) -> rusqlite::Result<i64> {
     connection.prepare_cached("PRAGMA data_version")?.query_row((), |row| row.get(0))
 }
 
-/// Moves those with ids from `first` to `last` on. One that waits in `triplet` too is there by nobody of us.
-fn move_on(connection: &Connection, first: i64, last: i64) -> rusqlite::Result<()> {
+/// Gives these their places, one after the other. One that waits in `triplet` too is there by nobody of us.
+fn move_on(connection: &Connection, ids: &[i64]) -> rusqlite::Result<()> {
+    let ids = serde_json::Value::from(ids).to_string();
     for sql in [
         "INSERT OR IGNORE INTO triplet
              (client, sender, recipient, network, passed, first_seen, last_seen, attempts, instance)
-         SELECT client, sender, recipient, network, 0, first_seen, first_seen, 1, instance FROM arrival
-         WHERE id BETWEEN ?1 AND ?2 ORDER BY client, id",
-        "INSERT INTO network SELECT network, count(*) FROM arrival WHERE id BETWEEN ?1 AND ?2 GROUP BY network
+         SELECT client, sender, recipient, network, 0, first_seen, first_seen, 1, instance
+         FROM json_each(?1) AS moved CROSS JOIN arrival ON arrival.id = moved.value",
+        "INSERT INTO network
+         SELECT network, count(*) FROM json_each(?1) AS moved CROSS JOIN arrival ON arrival.id = moved.value
+         WHERE true GROUP BY network
          ON CONFLICT (network) DO UPDATE SET waiting = waiting + excluded.waiting",
-        "UPDATE counter SET value = value + (SELECT count(*) FROM arrival WHERE id BETWEEN ?1 AND ?2)
-         WHERE name = 'waiting'",
-        "DELETE FROM arrival WHERE id BETWEEN ?1 AND ?2",
+        "UPDATE counter SET value = value + json_array_length(?1) WHERE name = 'waiting'",
     ] {
-        execute(connection, sql, [first, last])?;
+        execute(connection, sql, [&ids])?;
     }
     Ok(())
 }
@@ -199,7 +222,7 @@ mod tests {
     /// How many wait in their places, are counted there, and have just arrived.
     fn rows(book: &Book) -> (u64, u64, u64, u64) {
         let sql = "SELECT (SELECT count(*) FROM triplet), (SELECT sum(waiting) FROM network),
-                          (SELECT value FROM counter WHERE name = 'waiting'), (SELECT count(*) FROM arrival)";
+                          (SELECT value FROM counter WHERE name = 'waiting'), (SELECT count(*) FROM arriving)";
         let counted = |row: &rusqlite::Row<'_>| {
             Ok((row.get(0)?, row.get::<_, Option<_>>(1)?.unwrap_or(0), row.get(2)?, row.get(3)?))
         };
@@ -218,6 +241,90 @@ mod tests {
         book.settle_all().unwrap();
         assert_eq!(book.count_arrivals("a"), Ok((0, 0)));
         assert_eq!(rows(&book), (3, 3, 3, 0));
+    }
+
+    fn senders(book: &Book, sql: &str) -> String {
+        let mut statement = book.prepare(sql).unwrap();
+        statement.query_map((), |row| row.get::<_, String>(0)).unwrap().map(Result::unwrap).collect()
+    }
+
+    const MOVED: &str = "SELECT sender FROM triplet ORDER BY id";
+    const KEPT: &str = "SELECT sender FROM arrival ORDER BY id";
+
+    #[test]
+    fn a_few_are_moved_on_at_a_time_in_the_order_of_the_index_and_removed_when_all_are() {
+        let directory = tempfile::tempdir().unwrap();
+        let book = book(directory.path());
+        for (network, sender) in [("c", "1"), ("a", "2"), ("b", "3"), ("a", "4")] {
+            arrive(&book, network, sender);
+        }
+        assert_eq!(book.settle_some(2), Ok(false));
+        assert_eq!(senders(&book, MOVED), "24");
+        arrive(&book, "a", "5"); // too late for this round
+        assert_eq!(book.settle_some(2), Ok(false));
+        assert_eq!((senders(&book, MOVED).as_str(), rows(&book)), ("2431", (4, 4, 4, 1)));
+        assert_eq!(senders(&book, KEPT), "12345");
+        assert_eq!(book.settle_some(2), Ok(false));
+        assert_eq!(senders(&book, KEPT), "5");
+        assert_eq!(book.settle_some(2), Ok(true));
+        assert_eq!((senders(&book, MOVED).as_str(), rows(&book)), ("24315", (5, 5, 5, 0)));
+        assert_eq!(book.settle_some(2), Ok(true));
+        assert_eq!(senders(&book, KEPT), "");
+    }
+
+    /// After any number of steps somebody else finds what is left to be done, and nothing is done twice or not at all.
+    #[test]
+    fn whoever_comes_in_between_goes_on_where_the_other_was() {
+        for steps in 0..8 {
+            let directory = tempfile::tempdir().unwrap();
+            let first = book(directory.path());
+            for (network, sender) in [("c", "1"), ("a", "2"), ("b", "3"), ("a", "4"), ("d", "5")] {
+                arrive(&first, network, sender);
+            }
+            for _ in 0..steps {
+                first.settle_some(1).unwrap();
+            }
+            drop(first);
+            let second = book(directory.path());
+            assert_eq!(second.count_arrivals("a").unwrap().1 + rows(&second).0, 5, "after {steps}");
+            second.settle_key(["d", "5", "r"]).unwrap();
+            drop(second); // who comes next finds the last one gone, and must not take its number
+            let second = book(directory.path());
+            arrive(&second, "a", "6");
+            assert_eq!(rows(&second).0 + rows(&second).3, 6, "after {steps}");
+            let mut more = 0;
+            while !second.settle_some(1).unwrap() {
+                more += 1;
+                assert!(more < 20, "after {steps}");
+            }
+            assert_eq!(rows(&second), (6, 6, 6, 0), "after {steps}");
+            drop(second);
+            let third = book(directory.path());
+            arrive(&third, "e", "7");
+            third.settle_all().unwrap();
+            assert_eq!((rows(&third), senders(&third, KEPT).as_str()), ((7, 7, 7, 0), ""), "after {steps}");
+        }
+    }
+
+    #[test]
+    fn none_are_moved_on_before_many_have_come_and_then_faster_than_they_come() {
+        let directory = tempfile::tempdir().unwrap();
+        let book = book(directory.path());
+        book.execute_batch("BEGIN").unwrap();
+        let mut most = 0;
+        for number in 0..3 * MANY - 1 {
+            book.append(&format!("{:x}", number * 40_503 % 65_536), &attempt("n", &number.to_string()), 0).unwrap();
+            if book.is_time_to_settle() {
+                assert!(number + 1 >= MANY);
+                book.settle_some(AT_A_TIME).unwrap();
+            }
+            most = most.max(book.count_arrivals("n").unwrap().0);
+        }
+        assert!(most < 3 * MANY as u64 / 2, "{most}");
+        let kept: u64 = book.query_one("SELECT count(*) FROM arrival", (), |row| row.get(0)).unwrap();
+        assert!(kept < 2 * MANY as u64, "{kept}");
+        let mut ordered = book.prepare("SELECT count(*) FROM triplet AS t JOIN triplet AS next ON next.id = t.id + 1 WHERE t.client > next.client").unwrap();
+        assert_eq!(ordered.query_row((), |row| row.get(0)), Ok(1), "two rounds");
     }
 
     #[test]
@@ -251,11 +358,18 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let book = book(directory.path());
         arrive(&book, "a", "1");
-        book.execute_batch("BEGIN IMMEDIATE").unwrap();
-        arrive(&book, "a", "2");
-        book.settle_key(["a", "1", "r"]).unwrap();
-        book.execute_batch("ROLLBACK").unwrap();
-        book.rolled_back();
-        assert_eq!((book.count_arrivals("a"), rows(&book)), (Ok((1, 1)), (0, 0, 0, 1)));
+        let settle: [fn(&Book); 3] = [
+            |book| book.settle_key(["a", "1", "r"]).unwrap(),
+            |book| assert_eq!(book.settle_some(1), Ok(false)),
+            |book| book.settle_all().unwrap(),
+        ];
+        for settle in settle {
+            book.execute_batch("BEGIN IMMEDIATE").unwrap();
+            arrive(&book, "a", "2");
+            settle(&book);
+            book.execute_batch("ROLLBACK").unwrap();
+            book.rolled_back();
+            assert_eq!((book.count_arrivals("a"), rows(&book)), (Ok((1, 1)), (0, 0, 0, 1)));
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::arrivals::Book;
+use super::arrivals::{AT_A_TIME, Book};
 use super::time::{Cutoffs, HOUR, moment, seconds};
 use super::{greylist, room};
 use crate::clock::Timestamp;
@@ -60,7 +60,7 @@ const FIND_ANYWHERE: &str = "
     WHERE client = ?1 AND sender = ?2 AND recipient = ?3 AND passed = 1
     UNION ALL SELECT id, passed, first_seen, last_seen, attempts, instance FROM triplet
     WHERE client = ?1 AND sender = ?2 AND recipient = ?3 AND passed = 0
-    UNION ALL SELECT id, 0, first_seen, first_seen, 1, instance FROM arrival
+    UNION ALL SELECT id, 0, first_seen, first_seen, 1, instance FROM arriving
     WHERE client = ?1 AND sender = ?2 AND recipient = ?3";
 
 /// Looks, changes nothing.
@@ -233,7 +233,10 @@ fn store(
     if room::is_left_beside_arrivals(connection, &attempt.network, retention)? {
         return connection.append(client, attempt, now);
     }
-    connection.settle_all()?;
+    // Room is made among those that have their places. Until all have, some more wait than there may be.
+    if !connection.settle_some(AT_A_TIME)? {
+        return connection.append(client, attempt, now);
+    }
     room::make(connection, &attempt.network, retention)?;
     let sql =
         "INSERT INTO triplet (client, sender, recipient, network, passed, first_seen, last_seen, attempts, instance)

@@ -68,7 +68,10 @@ impl Greylist for Sqlite {
         now: Timestamp,
     ) -> Answer<'a, TakenOver> {
         let retention = *retention;
-        self.write(move |connection| take_over::take_over(connection, &memories, &retention, now))
+        Box::pin(async move {
+            sweep::settle(self).await?;
+            self.write(move |connection| take_over::take_over(connection, &memories, &retention, now)).await
+        })
     }
 
     fn forget<'a>(&'a self, selection: &'a Selection) -> Answer<'a, Forgotten> {
@@ -180,13 +183,15 @@ pub(super) fn client_record(row: &rusqlite::Row<'_>) -> rusqlite::Result<ClientR
 }
 
 fn stats(connection: &Connection, allow_client_after: u32) -> rusqlite::Result<GreylistStats> {
-    let sql = "SELECT (SELECT value FROM counter WHERE name = 'waiting') + (SELECT count(*) FROM arrival),
+    let sql = "SELECT (SELECT value FROM counter WHERE name = 'waiting') + (SELECT count(*) FROM arriving),
                       (SELECT count(*) FROM triplet WHERE passed = 1),
                       (SELECT count(*) FROM client),
                       (SELECT count(*) FROM client WHERE ?1 > 0 AND passes >= ?1),
-                      (SELECT count(*) FROM (SELECT network FROM network UNION SELECT network FROM arrival)),
-                      (SELECT min(first) FROM (SELECT min(first_seen) AS first FROM triplet WHERE passed = 0
-                                               UNION ALL SELECT min(first_seen) FROM arrival))";
+                      (SELECT count(*) FROM (SELECT network FROM network UNION SELECT network FROM arriving)),
+                      (SELECT min(first_seen) FROM
+                          (SELECT * FROM (SELECT first_seen FROM triplet WHERE passed = 0
+                                          ORDER BY first_seen / 4096 LIMIT 10000)
+                           UNION ALL SELECT first_seen FROM arriving))";
     connection.prepare_cached(sql)?.query_row([allow_client_after], |row| {
         Ok(GreylistStats {
             waiting: row.get(0)?,

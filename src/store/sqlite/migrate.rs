@@ -11,6 +11,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/0003_waiting_without_a_trigger.sql"),
     include_str!("../../../migrations/0004_waiting_and_passed_apart.sql"),
     include_str!("../../../migrations/0005_arrivals.sql"),
+    include_str!("../../../migrations/0006_arrivals_in_the_order_of_the_indexes.sql"),
 ];
 
 /// `PRAGMA application_id`: "pstw". It tells our databases from those of others (file(1) shows it).

@@ -6,7 +6,7 @@
 //! | `writer` `batch` `checkpoint` | the thread that writes; group commit; keeping the write-ahead log short |
 //! | `keeper` `lock` `aside` `complaint` `trouble` | what happens when the file is away, locked, full, damaged |
 //! | `readers` `shared` | reading beside the writer |
-//! | `attempt` `arrivals` `room` | the hot path: what an attempt finds and leaves |
+//! | `attempt` `arrivals` `roll` `room` | the hot path: what an attempt finds and leaves |
 //! | `greylist` `walk` `sweep` `take_over` | all else about the greylist; long work in small steps |
 //! | `entries` `plan` | the access lists |
 //! | `journal` `recall` `tally` | what was decided: written, read, counted |
@@ -28,6 +28,7 @@ mod open;
 mod plan;
 mod readers;
 mod recall;
+mod roll;
 mod room;
 mod shared;
 mod sweep;

@@ -86,8 +86,13 @@ fn evict_from_network(connection: &Connection, network: &str, count: u64) -> rus
     connection.prepare_cached(sql)?.execute(params![network, count]).map(|_| ())
 }
 
+/// The index knows the hour only; of those of the oldest hour so many are compared.
+const PEERS: u64 = 50;
+
 fn evict_oldest(connection: &Connection) -> rusqlite::Result<()> {
     let sql = "DELETE FROM triplet WHERE id IN
-                   (SELECT id FROM triplet WHERE passed = 0 ORDER BY first_seen, id LIMIT 1)";
-    connection.prepare_cached(sql)?.execute(()).map(|_| ())
+                   (SELECT id FROM (SELECT id, first_seen FROM triplet WHERE passed = 0
+                                    ORDER BY first_seen / 4096, id LIMIT ?1)
+                    ORDER BY first_seen, id LIMIT 1)";
+    connection.prepare_cached(sql)?.execute([PEERS]).map(|_| ())
 }

@@ -25,6 +25,9 @@ const AT_ONCE: Duration = Duration::from_millis(5);
 /// How much longer than at work the purge is at rest. It has an hour; attempts have not, and both wait for the disk.
 const REST: u32 = 10;
 
+/// How many arrivals are moved on in one job: more than are appended meanwhile, so that there is an end in the worst flood too.
+const ARRIVALS: usize = 1_000;
+
 /// Lets waiting triplets pass.
 pub(super) async fn allow(store: &Sqlite, selection: &Selection, now: Timestamp) -> Result<u64, StoreError> {
     let now = seconds(now);
@@ -47,7 +50,7 @@ pub(super) async fn forget(store: &Sqlite, selection: &Selection) -> Result<Forg
 
 /// Removes what has lapsed.
 pub(super) async fn purge(store: &Sqlite, retention: &Retention, now: Timestamp) -> Result<Purged, StoreError> {
-    store.write(Book::settle_all).await?;
+    settle(store).await?;
     let cutoffs = Cutoffs::new(retention, now);
     let mut purged = Purged { clients: purge_clients(store, cutoffs).await?, ..Purged::default() };
     let mut place = Some(i64::MIN);
@@ -69,6 +72,12 @@ pub(super) async fn purge(store: &Sqlite, retention: &Retention, now: Timestamp)
     Ok(purged)
 }
 
+/// Moves all arrivals on.
+pub(super) async fn settle(store: &Sqlite) -> Result<(), StoreError> {
+    while !store.write(|book| book.settle_some(ARRIVALS)).await? {}
+    Ok(())
+}
+
 /// Applies `change` to every triplet that is meant and `wanted`; answers how many were changed.
 async fn change_triplets(
     store: &Sqlite,
@@ -76,7 +85,7 @@ async fn change_triplets(
     wanted: impl Fn(&TripletRecord) -> bool,
     change: impl Fn(&Connection, &TripletRecord) -> rusqlite::Result<usize> + Copy + Send + 'static,
 ) -> Result<u64, StoreError> {
-    store.write(Book::settle_all).await?;
+    settle(store).await?;
     let mut changed = 0;
     let mut place = Some(Place::first(selection));
     while let Some(from) = place {

@@ -60,7 +60,7 @@ impl Vitals for Sqlite {
 
 /// Ids are given in order, so the first and the last tell how many there are.
 fn size(connection: &Connection) -> rusqlite::Result<StoreSize> {
-    let sql = "SELECT (SELECT value FROM counter WHERE name = 'waiting') + (SELECT count(*) FROM arrival),
+    let sql = "SELECT (SELECT value FROM counter WHERE name = 'waiting') + (SELECT count(*) FROM arriving),
                       ifnull((SELECT max(id) FROM journal) - (SELECT min(id) FROM journal) + 1, 0),
                       (SELECT page_count * page_size FROM pragma_page_count, pragma_page_size)";
     connection.prepare_cached(sql)?.query_row((), |row| {

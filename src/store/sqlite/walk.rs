@@ -62,7 +62,7 @@ pub(super) fn page_of_triplets(
          WHERE (client, sender, recipient) >= (?1, ?2, ?3) AND passed = 0
          UNION ALL SELECT client, sender, recipient, passed, first_seen, last_seen, attempts FROM triplet
          WHERE (client, sender, recipient) >= (?1, ?2, ?3) AND passed = 1
-         UNION ALL SELECT client, sender, recipient, 0, first_seen, first_seen, 1 FROM arrival
+         UNION ALL SELECT client, sender, recipient, 0, first_seen, first_seen, 1 FROM arriving
          WHERE (client, sender, recipient) >= (?1, ?2, ?3)
          ORDER BY client, sender, recipient LIMIT ?4",
     )?;

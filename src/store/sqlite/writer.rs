@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 
-use super::arrivals::Book;
+use super::arrivals::{AT_A_TIME, Book};
 use super::batch::{self, Change, Job, Jobs, Outcomes};
 use super::checkpoint::{Checkpointer, checkpoint};
 use super::keeper::Keeper;
@@ -140,8 +140,8 @@ impl Work {
 
     /// Whoever comes in meanwhile waits, but for less in all than if each arrival had been stored in its place.
     fn settle_arrivals(&mut self) {
-        if self.keeper.book().is_some_and(Book::is_full) {
-            let (settle, _) = Change::new(Book::settle_all);
+        if self.keeper.book().is_some_and(Book::is_time_to_settle) {
+            let (settle, _) = Change::new(|book| book.settle_some(AT_A_TIME));
             self.serve_unless_panicking(vec![Box::new(settle)]);
         }
     }
