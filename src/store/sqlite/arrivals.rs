@@ -71,6 +71,11 @@ impl Book {
         roll.waiting() >= MANY || (roll.is_under_way() && *come >= EVERY)
     }
 
+    /// Whether it must not be put off any longer.
+    pub(super) fn is_high_time_to_settle(&self) -> bool {
+        self.arrivals.borrow().roll.waiting() >= 2 * MANY
+    }
+
     /// How many there are in a network, and in all.
     pub(super) fn count_arrivals(&self, network: &str) -> rusqlite::Result<(u64, u64)> {
         Ok(self.arrivals()?.roll.count(network))
@@ -325,6 +330,20 @@ mod tests {
         assert!(kept < 2 * MANY as u64, "{kept}");
         let mut ordered = book.prepare("SELECT count(*) FROM triplet AS t JOIN triplet AS next ON next.id = t.id + 1 WHERE t.client > next.client").unwrap();
         assert_eq!(ordered.query_row((), |row| row.get(0)), Ok(1), "two rounds");
+    }
+
+    #[test]
+    fn it_is_put_off_for_a_while_but_not_for_ever() {
+        let directory = tempfile::tempdir().unwrap();
+        let book = book(directory.path());
+        book.execute_batch("BEGIN").unwrap();
+        for number in 0..2 * MANY {
+            assert!(!book.is_high_time_to_settle());
+            book.append("c", &attempt("n", &number.to_string()), 0).unwrap();
+        }
+        assert!(book.is_high_time_to_settle());
+        book.settle_some(AT_A_TIME).unwrap();
+        assert!(!book.is_high_time_to_settle());
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! Moving the write-ahead log into the database, beside the writer.
 //!
 //! After a flood or during a purge that takes seconds, because the pages lie all over the file, and nobody's answer may wait for
-//! it. So a thread of its own does it, again and again until little is left. The log begins anew when all of it was moved and
-//! nothing has come in between; where something always does, the writer moves the last of it, but seldom: whoever moves any
-//! waits for the disk.
+//! it. So a thread of its own does it. The log begins anew when all of it was moved and nothing has come in between; where
+//! something always does, the writer moves the last of it, but seldom, and not before the disk has written what was moved:
+//! SQLite has it do so whenever all was moved, and whoever moved the last then waits for it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,14 +16,15 @@ use rusqlite::Connection;
 use super::open;
 use super::shared::Shared;
 
-/// What was moved so fast has left little for the writer.
+/// What was moved so fast did not wait for the disk.
 const SHORT: Duration = Duration::from_millis(20);
 
 /// With so many pages the log has to begin anew.
 const LONG: i64 = 16_000;
 
-/// How often it is tried to get there: a flood may not end.
-const TRIES: u32 = 5;
+/// How often, and for how long, it is tried to leave little to the writer: a flood may not end.
+const TRIES: u32 = 30;
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The thread that moves the log.
 pub(super) struct Checkpointer {
@@ -81,20 +82,32 @@ fn run(woken: &Receiver<()>, shared: &Shared, little_is_left: &AtomicBool) {
         if shared.check().is_ok()
             && let Ok(connection) = open::for_reading(&shared.path)
         {
-            little_is_left.store(move_most(&connection) >= LONG, Ordering::Release);
+            move_most(&connection, shared);
+            little_is_left.store(shared.log_ends(), Ordering::Release);
         }
     }
 }
 
-/// Answers how many pages the log has.
-fn move_most(connection: &Connection) -> i64 {
-    let mut pages = 0;
+/// Moves what is in the log. If it has to begin anew that is said at once, so that what can wait does, and the rest is moved until
+/// the disk has written most of it.
+fn move_most(connection: &Connection, shared: &Shared) {
+    let is_long = checkpoint(connection) >= LONG;
+    shared.set_log_ends(is_long);
+    if is_long {
+        move_rest(connection);
+    }
+}
+
+/// Moves again and again until it did not take long after it did.
+fn move_rest(connection: &Connection) {
+    let (begun, mut took_long) = (Instant::now(), false);
     for _ in 0..TRIES {
         let started = Instant::now();
-        pages = checkpoint(connection);
-        if started.elapsed() < SHORT {
+        checkpoint(connection);
+        let takes_long = started.elapsed() >= SHORT;
+        if (took_long && !takes_long) || begun.elapsed() >= PATIENCE {
             break;
         }
+        took_long |= takes_long;
     }
-    pages
 }

@@ -1,7 +1,7 @@
 //! What the writer thread, the readers and those who ask know together.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock};
 
 use super::vitals::Work;
@@ -20,6 +20,8 @@ pub(super) struct Shared {
     damaged_opening: AtomicU64,
     /// What the writer has to do and has done.
     pub(super) work: Work,
+    /// Whether the write-ahead log is about to begin anew: what can wait should not write now.
+    log_ends: AtomicBool,
 }
 
 impl Shared {
@@ -30,6 +32,7 @@ impl Shared {
             opening: AtomicU64::new(1),
             damaged_opening: AtomicU64::new(0),
             work: Work::default(),
+            log_ends: AtomicBool::new(false),
         }
     }
 
@@ -63,5 +66,14 @@ impl Shared {
     /// Whether a reader met damage in the file that is open now.
     pub(super) fn is_damaged(&self) -> bool {
         self.damaged_opening.load(Ordering::Acquire) == self.opening()
+    }
+
+    /// Sets whether the write-ahead log is about to begin anew.
+    pub(super) fn set_log_ends(&self, ends: bool) {
+        self.log_ends.store(ends, Ordering::Release);
+    }
+
+    pub(super) fn log_ends(&self) -> bool {
+        self.log_ends.load(Ordering::Acquire)
     }
 }

@@ -25,8 +25,16 @@ const AT_ONCE: Duration = Duration::from_millis(5);
 /// How much longer than at work the purge is at rest. It has an hour; attempts have not, and both wait for the disk.
 const REST: u32 = 10;
 
-/// How many arrivals are moved on in one job: more than are appended meanwhile, so that there is an end in the worst flood too.
-const ARRIVALS: usize = 1_000;
+/// How many rows are looked up in their indexes before they are removed. Whoever looks keeps the write-ahead log from being
+/// emptied, and may have to wait for the disk at each row.
+const LOOKED_UP: usize = 50;
+
+/// How many arrivals are moved on in one job: as many as may be appended meanwhile, so that there is an end in the worst flood.
+const ARRIVALS: usize = 500;
+
+/// How long the purge waits at most for the write-ahead log to begin anew, and how often it looks.
+const MOST_PATIENCE: Duration = Duration::from_secs(10);
+const LOOK: Duration = Duration::from_millis(20);
 
 /// Lets waiting triplets pass.
 pub(super) async fn allow(store: &Sqlite, selection: &Selection, now: Timestamp) -> Result<u64, StoreError> {
@@ -56,20 +64,45 @@ pub(super) async fn purge(store: &Sqlite, retention: &Retention, now: Timestamp)
     let mut place = Some(i64::MIN);
     while let Some(from) = place {
         let (lapsed, next) = store.read(move |connection| walk::page_of_lapsed(connection, cutoffs, from)).await?;
-        let lapsed: Arc<[i64]> = lapsed.into();
-        let mut done = 0;
-        while done < lapsed.len() {
-            let (started, ids) = (Instant::now(), Arc::clone(&lapsed));
-            let remove = move |book: &Book| remove_lapsed(book, ids.get(done..).unwrap_or_default(), cutoffs, AT_ONCE);
-            let (tried, waiting, passed) = store.write(remove).await?;
-            sleep(started.elapsed() * REST).await;
-            done += tried;
-            purged.waiting += waiting;
-            purged.passed += passed;
+        for ids in lapsed.chunks(LOOKED_UP) {
+            purge_lapsed(store, ids.into(), cutoffs, &mut purged).await?;
         }
         place = next;
     }
     Ok(purged)
+}
+
+/// Removes those that have lapsed still. First their places in the indexes are looked up beside the writer, so that not the
+/// writer waits for the disk to read them, and everybody for the writer.
+async fn purge_lapsed(
+    store: &Sqlite,
+    ids: Arc<[i64]>,
+    cutoffs: Cutoffs,
+    purged: &mut Purged,
+) -> Result<(), StoreError> {
+    let to_look_up = Arc::clone(&ids);
+    store.read(move |connection| walk::look_up(connection, &to_look_up)).await?;
+    let mut done = 0;
+    while done < ids.len() {
+        log_begins_anew(store).await;
+        let (started, ids) = (Instant::now(), Arc::clone(&ids));
+        let remove = move |book: &Book| remove_lapsed(book, ids.get(done..).unwrap_or_default(), cutoffs, AT_ONCE);
+        let (tried, waiting, passed) = store.write(remove).await?;
+        sleep(started.elapsed() * REST).await;
+        done += tried;
+        purged.waiting += waiting;
+        purged.passed += passed;
+    }
+    Ok(())
+}
+
+/// Waits while the write-ahead log is about to begin anew: the less is written meanwhile, the less is left to the writer, for
+/// whom others wait.
+async fn log_begins_anew(store: &Sqlite) {
+    let begun = Instant::now();
+    while store.shared.log_ends() && begun.elapsed() < MOST_PATIENCE {
+        sleep(LOOK).await;
+    }
 }
 
 /// Moves all arrivals on.
@@ -195,6 +228,25 @@ fn portions<R>(rows: Vec<R>) -> impl Iterator<Item = Vec<R>> {
 mod tests {
     use super::super::open;
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_purge_waits_for_the_log_to_begin_anew_but_not_for_ever() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Sqlite::serve(&directory.path().join("postward.db")).unwrap();
+        let waits = async || {
+            let begun = Instant::now();
+            log_begins_anew(&store).await;
+            begun.elapsed()
+        };
+        assert_eq!(waits().await, Duration::ZERO);
+        store.shared.set_log_ends(true);
+        assert_eq!(waits().await, MOST_PATIENCE);
+        let (waited, ()) = tokio::join!(waits(), async {
+            sleep(Duration::from_secs(1)).await;
+            store.shared.set_log_ends(false);
+        });
+        assert!((Duration::from_secs(1)..=Duration::from_secs(1) + LOOK).contains(&waited), "{waited:?}");
+    }
 
     #[test]
     fn what_was_used_since_it_was_found_lapsed_stays() {

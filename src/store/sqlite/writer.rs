@@ -140,7 +140,8 @@ impl Work {
 
     /// Whoever comes in meanwhile waits, but for less in all than if each arrival had been stored in its place.
     fn settle_arrivals(&mut self) {
-        if self.keeper.book().is_some_and(Book::is_time_to_settle) {
+        let is_time = if self.shared.log_ends() { Book::is_high_time_to_settle } else { Book::is_time_to_settle };
+        if self.keeper.book().is_some_and(is_time) {
             let (settle, _) = Change::new(|book| book.settle_some(AT_A_TIME));
             self.serve_unless_panicking(vec![Box::new(settle)]);
         }
@@ -151,10 +152,9 @@ impl Work {
             self.uncheckpointed = None;
             self.checkpointer.begin();
         }
-        if self.checkpointer.take_turn()
-            && let Some(book) = self.keeper.book()
-        {
-            checkpoint(book);
+        if self.checkpointer.take_turn() {
+            self.keeper.book().map(|book| checkpoint(book));
+            self.shared.set_log_ends(false);
         }
     }
 
