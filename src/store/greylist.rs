@@ -185,7 +185,7 @@ pub struct GreylistStats {
     pub known_clients: u64,
     /// Networks with waiting triplets.
     pub networks: u64,
-    /// The first attempt of the triplet that waits longest.
+    /// The first attempt of the triplet that waits longest; where more than ten thousand began in the same hour, of one of those.
     pub oldest_waiting: Option<Timestamp>,
 }
 

@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Instant;
 
-use postward::store::{Attempt, Greylist, Retention, Standing};
+use postward::store::{Attempt, ClientSelection, Greylist, Retention, Selection, Standing};
 
 use crate::support::*;
 
@@ -81,4 +81,25 @@ async fn a_flood_from_one_network_washes_nobody_else_away() {
 #[tokio::test]
 async fn a_flood_from_everywhere_washes_nobody_else_away() {
     survive_flood_from(length() / 100).await;
+}
+
+/// Triplets have their places in the indexes only some time after they have come; until then they are counted all the same.
+#[tokio::test]
+async fn a_network_keeps_its_bound_while_others_flood() {
+    let (_directory, path) = place();
+    let store = postward::store::sqlite::Sqlite::serve(&path).unwrap();
+    let limits = Retention { waiting: 1_000_000, waiting_per_network: 10, ..retention() };
+    let network = "198.51.100.0/24";
+    for first in (0..40_000).step_by(400) {
+        let others = (first..first + 399).map(|number| random(number, 1 << 20));
+        let attempts: Vec<_> = others.chain([attempt(network, &first.to_string())]).collect();
+        let answers: Vec<_> = attempts.iter().map(|attempt| store.record_attempt(attempt, &limits, at(500))).collect();
+        for answer in answers {
+            answer.await.unwrap();
+        }
+    }
+    let selection = Selection { client: Some(ClientSelection::Identity(network.to_owned())), ..Selection::default() };
+    let waiting = store.triplets(&selection, 100).await.unwrap();
+    assert!(waiting.len() <= 11, "{}", waiting.len());
+    assert_eq!(waiting.len() as u64 + 39_900, store.stats(0).await.unwrap().waiting);
 }

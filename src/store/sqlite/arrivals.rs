@@ -16,10 +16,14 @@ use crate::store::{Attempt, Triplet};
 /// With so many it begins that they are moved on. The more there are, the more go to one page.
 const MANY: usize = 32_000;
 
-/// So many are moved on at a time, which takes a millisecond or two where millions are stored,
-pub(super) const AT_A_TIME: usize = 128;
+/// So many are moved on at a time, or twice as many as have come meanwhile: the last of many have gone before as many are there
+/// again. A hundred take a millisecond or two where millions are stored, if their pages are at hand.
+const AT_A_TIME: usize = 128;
 
-/// after so many have come: the last of many have gone before as many are there again.
+/// So often at most some are moved on in one transaction so that others can give way.
+const SETTLED_FOR_ROOM: usize = 8;
+
+/// After so many have come the next are moved on.
 const EVERY: usize = AT_A_TIME / 2;
 
 /// The connection of who writes, and what it knows of the arrivals.
@@ -33,6 +37,8 @@ struct Arrivals {
     roll: Roll,
     /// How many came since some were moved on.
     come: usize,
+    /// How often some were moved on in this transaction because others could not give way.
+    settled: usize,
     /// The state of the database (sqlite.org/pragma.html#pragma_data_version) in which this is right; `None`: in none.
     version: Option<i64>,
 }
@@ -54,6 +60,7 @@ impl Book {
     /// A transaction has begun: another process may have changed something before.
     pub(super) fn begun(&self) -> rusqlite::Result<()> {
         let mut arrivals = self.arrivals.borrow_mut();
+        arrivals.settled = 0;
         if arrivals.version.is_some() && arrivals.version != Some(version(self)?) {
             arrivals.version = None;
         }
@@ -73,7 +80,7 @@ impl Book {
 
     /// Whether it must not be put off any longer.
     pub(super) fn is_high_time_to_settle(&self) -> bool {
-        self.arrivals.borrow().roll.waiting() >= 2 * MANY
+        self.arrivals.borrow().roll.len() >= 2 * MANY
     }
 
     /// How many there are in a network, and in all.
@@ -106,31 +113,39 @@ impl Book {
         execute(self, "DELETE FROM arrival WHERE id = ?1", [id])
     }
 
-    /// Moves so many on at most, or removes some of those that have been; answers whether none are left to be moved on.
-    pub(super) fn settle_some(&self, most: usize) -> rusqlite::Result<bool> {
+    /// Moves some on, so many or more; but where all have been that were to be, those are removed first. Answers whether none are
+    /// left to be moved on, to which it comes if it is repeated, however many come in between.
+    pub(super) fn settle_some(&self, some: usize) -> rusqlite::Result<bool> {
         let mut arrivals = self.arrivals()?;
-        arrivals.come = 0;
+        let most = arrivals.more_than_have_come(some);
         if arrivals.roll.is_moved() {
-            // To remove one takes a fraction of what it takes to move one.
-            self.remove_moved(&mut arrivals.roll, 8 * most)?;
-        } else {
+            self.remove_moved(&mut arrivals.roll, most)?;
+        }
+        if !arrivals.roll.is_moved() {
             self.settle_next(&mut arrivals.roll, most)?;
         }
         Ok(arrivals.roll.is_empty())
     }
 
-    /// Moves all on.
-    pub(super) fn settle_all(&self) -> rusqlite::Result<()> {
+    /// Moves some on when it is time; or, where all have been that were to be, removes some of those.
+    pub(super) fn settle_due(&self) -> rusqlite::Result<()> {
         let mut arrivals = self.arrivals()?;
-        let roll = &mut arrivals.roll;
-        while !roll.is_empty() {
-            self.settle_next(roll, usize::MAX)?;
+        let most = arrivals.more_than_have_come(AT_A_TIME);
+        if arrivals.roll.is_moved() {
+            self.remove_moved(&mut arrivals.roll, most)
+        } else {
+            self.settle_next(&mut arrivals.roll, most)
         }
-        if roll.is_under_way() {
-            execute(self, "DELETE FROM arrival", ())?;
-            self.begin_anew(roll)?;
+    }
+
+    /// Moves some on, but only so often in each transaction, because all the others in it wait; answers whether it did.
+    pub(super) fn settle_for_room(&self) -> rusqlite::Result<bool> {
+        if self.arrivals()?.settled >= SETTLED_FOR_ROOM {
+            return Ok(false);
         }
-        Ok(())
+        self.settle_some(AT_A_TIME)?;
+        self.arrivals()?.settled += 1;
+        Ok(true)
     }
 
     fn settle_next(&self, roll: &mut Roll, most: usize) -> rusqlite::Result<()> {
@@ -140,7 +155,9 @@ impl Book {
         execute(self, sql, params![&*next.client, next.ids.last(), roll.last()])
     }
 
+    /// To remove one takes a fraction of what it takes to move one.
     fn remove_moved(&self, roll: &mut Roll, most: usize) -> rusqlite::Result<()> {
+        let most = 8 * most;
         let sql = "DELETE FROM arrival WHERE id IN (SELECT id FROM arrival WHERE id <= ?1 ORDER BY id LIMIT ?2)";
         let removed = self.prepare_cached(sql)?.execute(params![roll.last(), most])?;
         if removed < most { self.begin_anew(roll) } else { Ok(()) }
@@ -158,6 +175,15 @@ impl Book {
             arrivals.version = Some(version(self)?);
         }
         Ok(arrivals)
+    }
+}
+
+impl Arrivals {
+    /// So many, or twice as many as have come since this was asked, so that there is an end however many come. How many came before
+    /// it began does not count.
+    fn more_than_have_come(&mut self, some: usize) -> usize {
+        let come = std::mem::take(&mut self.come);
+        if self.roll.is_under_way() { some.max(2 * come) } else { some }
     }
 }
 
@@ -224,6 +250,11 @@ mod tests {
         book.append(network, &attempt(network, sender), 1_000).unwrap();
     }
 
+    fn settle_all(book: &Book) {
+        while !book.settle_some(AT_A_TIME).unwrap() {}
+        book.settle_some(AT_A_TIME).unwrap(); // removes them
+    }
+
     /// How many wait in their places, are counted there, and have just arrived.
     fn rows(book: &Book) -> (u64, u64, u64, u64) {
         let sql = "SELECT (SELECT count(*) FROM triplet), (SELECT sum(waiting) FROM network),
@@ -243,7 +274,7 @@ mod tests {
         }
         assert_eq!(book.count_arrivals("a"), Ok((2, 3)));
         assert_eq!(rows(&book), (0, 0, 0, 3));
-        book.settle_all().unwrap();
+        settle_all(&book);
         assert_eq!(book.count_arrivals("a"), Ok((0, 0)));
         assert_eq!(rows(&book), (3, 3, 3, 0));
     }
@@ -269,11 +300,9 @@ mod tests {
         assert_eq!(book.settle_some(2), Ok(false));
         assert_eq!((senders(&book, MOVED).as_str(), rows(&book)), ("2431", (4, 4, 4, 1)));
         assert_eq!(senders(&book, KEPT), "12345");
-        assert_eq!(book.settle_some(2), Ok(false));
-        assert_eq!(senders(&book, KEPT), "5");
         assert_eq!(book.settle_some(2), Ok(true));
-        assert_eq!((senders(&book, MOVED).as_str(), rows(&book)), ("24315", (5, 5, 5, 0)));
-        assert_eq!(book.settle_some(2), Ok(true));
+        assert_eq!((senders(&book, MOVED).as_str(), senders(&book, KEPT).as_str()), ("24315", "5"));
+        assert_eq!((book.settle_some(2), rows(&book)), (Ok(true), (5, 5, 5, 0)));
         assert_eq!(senders(&book, KEPT), "");
     }
 
@@ -306,7 +335,7 @@ mod tests {
             drop(second);
             let third = book(directory.path());
             arrive(&third, "e", "7");
-            third.settle_all().unwrap();
+            settle_all(&third);
             assert_eq!((rows(&third), senders(&third, KEPT).as_str()), ((7, 7, 7, 0), ""), "after {steps}");
         }
     }
@@ -316,20 +345,53 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let book = book(directory.path());
         book.execute_batch("BEGIN").unwrap();
-        let mut most = 0;
-        for number in 0..3 * MANY - 1 {
-            book.append(&format!("{:x}", number * 40_503 % 65_536), &attempt("n", &number.to_string()), 0).unwrap();
-            if book.is_time_to_settle() {
-                assert!(number + 1 >= MANY);
-                book.settle_some(AT_A_TIME).unwrap();
+        let mut number = 0;
+        let mut come = |together: usize| {
+            for _ in 0..together {
+                book.append(&format!("{:x}", number * 40_503 % 65_536), &attempt("n", &number.to_string()), 0).unwrap();
+                number += 1;
             }
-            most = most.max(book.count_arrivals("n").unwrap().0);
+            let kept: usize = book.query_one("SELECT count(*) FROM arrival", (), |row| row.get(0)).unwrap();
+            if book.is_time_to_settle() {
+                assert!(number >= MANY);
+                book.settle_due().unwrap();
+            }
+            kept
+        };
+        for together in [1, 100, 128, 500] {
+            let steps = 3 * MANY / together.max(50);
+            let kept = (0..steps).map(|_| come(together)).max().unwrap();
+            assert!(kept < 2 * MANY, "{kept} where {together} come together");
         }
-        assert!(most < 3 * MANY as u64 / 2, "{most}");
-        let kept: u64 = book.query_one("SELECT count(*) FROM arrival", (), |row| row.get(0)).unwrap();
-        assert!(kept < 2 * MANY as u64, "{kept}");
-        let mut ordered = book.prepare("SELECT count(*) FROM triplet AS t JOIN triplet AS next ON next.id = t.id + 1 WHERE t.client > next.client").unwrap();
-        assert_eq!(ordered.query_row((), |row| row.get(0)), Ok(1), "two rounds");
+        assert!(number > 6 * MANY, "{number}");
+        let rounds =
+            "SELECT count(*) FROM triplet AS t JOIN triplet AS next ON next.id = t.id + 1 WHERE t.client > next.client";
+        let rounds: usize = book.query_one(rounds, (), |row| row.get(0)).unwrap();
+        assert!((3..=number / MANY).contains(&rounds), "{rounds}");
+    }
+
+    #[test]
+    fn whoever_moves_them_all_on_comes_to_an_end_however_many_come_meanwhile() {
+        for together in [1, 250, 500, 3_000] {
+            let directory = tempfile::tempdir().unwrap();
+            let book = book(directory.path());
+            book.execute_batch("BEGIN").unwrap();
+            let mut number = 0;
+            let mut come = |together: usize| {
+                for _ in 0..together {
+                    number += 1;
+                    book.append(&format!("{:x}", number * 40_503 % 65_536), &attempt("n", &number.to_string()), 0)
+                        .unwrap();
+                }
+            };
+            come(5_000);
+            let mut steps = 0;
+            while !book.settle_some(500).unwrap() {
+                come(together);
+                steps += 1;
+                assert!(steps < 100, "while {together} come");
+            }
+        }
     }
 
     #[test]
@@ -367,7 +429,7 @@ mod tests {
         arrive(&theirs, "a", "2");
         ours.begun().unwrap();
         assert_eq!(ours.count_arrivals("a"), Ok((2, 2)));
-        theirs.settle_all().unwrap();
+        settle_all(&theirs);
         ours.begun().unwrap();
         assert_eq!((ours.count_arrivals("a"), rows(&ours)), (Ok((0, 0)), (2, 2, 2, 0)));
     }
@@ -380,7 +442,7 @@ mod tests {
         let settle: [fn(&Book); 3] = [
             |book| book.settle_key(["a", "1", "r"]).unwrap(),
             |book| assert_eq!(book.settle_some(1), Ok(false)),
-            |book| book.settle_all().unwrap(),
+            settle_all,
         ];
         for settle in settle {
             book.execute_batch("BEGIN IMMEDIATE").unwrap();

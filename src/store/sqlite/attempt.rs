@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::arrivals::{AT_A_TIME, Book};
+use super::arrivals::Book;
 use super::time::{Cutoffs, HOUR, moment, seconds};
 use super::{greylist, room};
 use crate::clock::Timestamp;
@@ -230,20 +230,8 @@ fn store(
         let key = [client, &attempt.sender, &attempt.recipient];
         execute(connection, &format!("DELETE FROM triplet WHERE {OF_TRIPLET}"), key)?;
     }
-    if room::is_left_beside_arrivals(connection, &attempt.network, retention)? {
-        return connection.append(client, attempt, now);
-    }
-    // Room is made among those that have their places. Until all have, some more wait than there may be.
-    if !connection.settle_some(AT_A_TIME)? {
-        return connection.append(client, attempt, now);
-    }
     room::make(connection, &attempt.network, retention)?;
-    let sql =
-        "INSERT INTO triplet (client, sender, recipient, network, passed, first_seen, last_seen, attempts, instance)
-               VALUES (?1, ?2, ?3, ?4, 0, ?5, ?5, 1, ?6)";
-    let values = params![client, attempt.sender, attempt.recipient, attempt.network, now, attempt.instance];
-    execute(connection, sql, values)?;
-    room::count(connection, &attempt.network)
+    connection.append(client, attempt, now)
 }
 
 /// Runs a statement that is prepared once.

@@ -77,25 +77,37 @@ pub(super) fn checkpoint(connection: &Connection) -> i64 {
 }
 
 fn run(woken: &Receiver<()>, shared: &Shared, little_is_left: &AtomicBool) {
+    let _nobody_waits_for_it_any_more = LogGoesOn(shared);
     while let Ok(()) = woken.recv() {
         // A connection of its own, opened anew each time: another file may be there by now.
         if shared.check().is_ok()
             && let Ok(connection) = open::for_reading(&shared.path)
         {
-            move_most(&connection, shared);
-            little_is_left.store(shared.log_ends(), Ordering::Release);
+            let is_long = move_most(&connection, shared);
+            while woken.try_recv().is_ok() {} // for what has been moved meanwhile
+            little_is_left.store(is_long, Ordering::Release);
         }
     }
 }
 
+/// However the thread ends, its log does not.
+struct LogGoesOn<'a>(&'a Shared);
+
+impl Drop for LogGoesOn<'_> {
+    fn drop(&mut self) {
+        self.0.set_log_ends(false);
+    }
+}
+
 /// Moves what is in the log. If it has to begin anew that is said at once, so that what can wait does, and the rest is moved until
-/// the disk has written most of it.
-fn move_most(connection: &Connection, shared: &Shared) {
+/// the disk has written most of it. Answers whether it has.
+fn move_most(connection: &Connection, shared: &Shared) -> bool {
     let is_long = checkpoint(connection) >= LONG;
     shared.set_log_ends(is_long);
     if is_long {
         move_rest(connection);
     }
+    is_long
 }
 
 /// Moves again and again until it did not take long after it did.

@@ -68,10 +68,7 @@ impl Greylist for Sqlite {
         now: Timestamp,
     ) -> Answer<'a, TakenOver> {
         let retention = *retention;
-        Box::pin(async move {
-            sweep::settle(self).await?;
-            self.write(move |connection| take_over::take_over(connection, &memories, &retention, now)).await
-        })
+        self.write(move |connection| take_over::take_over(connection, &memories, &retention, now))
     }
 
     fn forget<'a>(&'a self, selection: &'a Selection) -> Answer<'a, Forgotten> {

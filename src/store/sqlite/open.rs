@@ -99,10 +99,8 @@ fn tune(connection: &Connection) -> Result<(), Trouble> {
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     connection.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
     connection.pragma_update(None, "synchronous", "normal")?;
-    // What is not in it the kernel has. But what a transaction changes must fit, or its pages are written more than once: four
-    // thousand new triplets among a million that wait change nearly sixteen thousand.
+    // What is not in it the kernel has.
     connection.pragma_update(None, "cache_size", -32_768)?;
-    connection.pragma_update(None, "cache_spill", 16_384)?;
     connection.pragma_update(None, "temp_store", "memory")?;
     // There is a thread that does this; should it fail, the log must not grow for ever.
     connection.pragma_update_and_check(None, "wal_autocheckpoint", 64_000, |_| Ok(()))?;

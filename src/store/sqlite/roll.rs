@@ -1,4 +1,4 @@
-//! Which arrivals there are, and in which order they are moved on.
+//! Which arrivals there are, and in which order they are moved on: by client, as the indexes begin.
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
@@ -54,7 +54,7 @@ impl Roll {
         self.last
     }
 
-    /// How many are not moved on yet.
+    /// How many are not moved on now.
     pub(super) fn waiting(&self) -> usize {
         self.waiting.len()
     }
@@ -71,6 +71,11 @@ impl Roll {
 
     pub(super) fn is_empty(&self) -> bool {
         self.by_key.is_empty()
+    }
+
+    /// How many have not been moved on.
+    pub(super) fn len(&self) -> usize {
+        self.by_key.len()
     }
 
     /// How many there are in a network, and in all.
@@ -96,7 +101,8 @@ impl Roll {
         Some(id)
     }
 
-    /// Removes those that are to be moved on next. When all have been that were to be, it begins with all that came since.
+    /// Removes those that are to be moved on next. When all have been that were to be, it begins with all that came since: then
+    /// [`last`](Self::last) is another.
     pub(super) fn strike_next(&mut self, most: usize) -> Option<Next> {
         if self.moving.is_empty() && !self.waiting.is_empty() {
             self.moving = std::mem::take(&mut self.waiting);

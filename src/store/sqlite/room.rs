@@ -10,21 +10,41 @@ use crate::store::Retention;
 /// made up for step by step, because somebody waits.
 const AT_ONCE: u64 = 50;
 
-/// Removes what is too much once another triplet of `network` waits.
-pub(super) fn make(connection: &Connection, network: &str, retention: &Retention) -> rusqlite::Result<()> {
-    let excess = excess(waiting_in(connection, network)?, retention.waiting_per_network);
-    if excess > 0 {
-        evict_from_network(connection, network, excess)?;
-    }
-    let excess = self::excess(waiting_in_all(connection)?, retention.waiting);
-    for _ in 0..excess {
-        let crowded = most_crowded(connection)?;
-        match crowded.map_or_else(|| most_crowded_neighbour(connection, network), |crowded| Ok(Some(crowded)))? {
-            Some(crowded) => evict_from_network(connection, &crowded, 1)?,
-            None => evict_oldest(connection)?,
-        }
+/// Removes what is too much once another triplet of `network` waits. Arrivals give way only when they have got their places. Where
+/// too many of those that could give way are arrivals, some get theirs, and until enough have, more wait than there may be.
+pub(super) fn make(book: &Book, network: &str, retention: &Retention) -> rusqlite::Result<()> {
+    if !evict_excess(book, network, retention)? && book.settle_for_room()? {
+        evict_excess(book, network, retention)?;
     }
     Ok(())
+}
+
+/// As long as so many times more have their places, it is known from those which networks are crowded.
+const PLACED: u64 = 10;
+
+/// Answers whether all that is too much is gone.
+fn evict_excess(book: &Book, network: &str, retention: &Retention) -> rusqlite::Result<bool> {
+    let (in_network, in_all) = book.count_arrivals(network)?;
+    let excess = excess(waiting_in(book, network)?.saturating_add(in_network), retention.waiting_per_network);
+    if excess > 0 && evict_from_network(book, network, excess)? < excess {
+        return Ok(false);
+    }
+    let excess = self::excess(waiting_in_all(book)?.saturating_add(in_all), retention.waiting);
+    if excess > 0 && in_all.saturating_mul(PLACED) > retention.waiting {
+        return Ok(false);
+    }
+    for _ in 0..excess {
+        let crowded = most_crowded(book)?;
+        let evicted =
+            match crowded.map_or_else(|| most_crowded_neighbour(book, network), |crowded| Ok(Some(crowded)))? {
+                Some(crowded) => evict_from_network(book, &crowded, 1)?,
+                None => evict_oldest(book)?,
+            };
+        if evicted == 0 {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// One more triplet of `network` waits. When it waits no longer triggers take it off.
@@ -35,13 +55,7 @@ pub(super) fn count(connection: &Connection, network: &str) -> rusqlite::Result<
 }
 
 /// Whether another triplet of `network` can wait without any having to give way.
-pub(super) fn is_left(connection: &Connection, network: &str, retention: &Retention) -> rusqlite::Result<bool> {
-    Ok(waiting_in(connection, network)? < retention.waiting_per_network
-        && waiting_in_all(connection)? < retention.waiting)
-}
-
-/// The same, where arrivals wait too.
-pub(super) fn is_left_beside_arrivals(book: &Book, network: &str, retention: &Retention) -> rusqlite::Result<bool> {
+pub(super) fn is_left(book: &Book, network: &str, retention: &Retention) -> rusqlite::Result<bool> {
     let (in_network, in_all) = book.count_arrivals(network)?;
     Ok(waiting_in(book, network)?.saturating_add(in_network) < retention.waiting_per_network
         && waiting_in_all(book)?.saturating_add(in_all) < retention.waiting)
@@ -68,31 +82,33 @@ fn most_crowded(connection: &Connection) -> rusqlite::Result<Option<String>> {
         .optional()
 }
 
-/// How many networks are looked at when all have few waiting.
-const NEIGHBOURS: u64 = 200;
+/// How many networks are looked at on either side when all have few waiting.
+const NEIGHBOURS: u64 = 100;
 
 /// In a flood from everywhere all networks come to have equally few waiting. Somebody who tries for the first time has one, and is older
 /// than most of the flood. He is spared as long as some network near the newcomer's, in the order of their names, has more. To find the
 /// one with most of all would take an index that costs more than all the rest.
 fn most_crowded_neighbour(connection: &Connection, newcomer: &str) -> rusqlite::Result<Option<String>> {
-    let sql = "SELECT network FROM (SELECT network, waiting FROM network WHERE network >= ?1 ORDER BY network LIMIT ?2)
+    let sql = "SELECT network FROM (
+                   SELECT * FROM (SELECT * FROM network WHERE network >= ?1 ORDER BY network LIMIT ?2) UNION ALL
+                   SELECT * FROM (SELECT * FROM network WHERE network < ?1 ORDER BY network DESC LIMIT ?2))
                WHERE waiting > 1 ORDER BY waiting DESC LIMIT 1";
     connection.prepare_cached(sql)?.query_row(params![newcomer, NEIGHBOURS], |row| row.get(0)).optional()
 }
 
-fn evict_from_network(connection: &Connection, network: &str, count: u64) -> rusqlite::Result<()> {
+fn evict_from_network(connection: &Connection, network: &str, count: u64) -> rusqlite::Result<u64> {
     let sql = "DELETE FROM triplet WHERE id IN
                    (SELECT id FROM triplet WHERE passed = 0 AND network = ?1 ORDER BY first_seen, id LIMIT ?2)";
-    connection.prepare_cached(sql)?.execute(params![network, count]).map(|_| ())
+    connection.prepare_cached(sql)?.execute(params![network, count]).map(|evicted| evicted as u64)
 }
 
 /// The index knows the hour only; of those of the oldest hour so many are compared.
 const PEERS: u64 = 50;
 
-fn evict_oldest(connection: &Connection) -> rusqlite::Result<()> {
+fn evict_oldest(connection: &Connection) -> rusqlite::Result<u64> {
     let sql = "DELETE FROM triplet WHERE id IN
                    (SELECT id FROM (SELECT id, first_seen FROM triplet WHERE passed = 0
                                     ORDER BY first_seen / 4096, id LIMIT ?1)
                     ORDER BY first_seen, id LIMIT 1)";
-    connection.prepare_cached(sql)?.execute([PEERS]).map(|_| ())
+    connection.prepare_cached(sql)?.execute([PEERS]).map(|evicted| evicted as u64)
 }

@@ -29,7 +29,7 @@ const REST: u32 = 10;
 /// emptied, and may have to wait for the disk at each row.
 const LOOKED_UP: usize = 50;
 
-/// How many arrivals are moved on in one job: as many as may be appended meanwhile, so that there is an end in the worst flood.
+/// How many arrivals are moved on in one job at least: some milliseconds too.
 const ARRIVALS: usize = 500;
 
 /// How long the purge waits at most for the write-ahead log to begin anew, and how often it looks.
@@ -80,6 +80,7 @@ async fn purge_lapsed(
     cutoffs: Cutoffs,
     purged: &mut Purged,
 ) -> Result<(), StoreError> {
+    log_begins_anew(store).await; // whoever reads keeps it from that
     let to_look_up = Arc::clone(&ids);
     store.read(move |connection| walk::look_up(connection, &to_look_up)).await?;
     let mut done = 0;
@@ -106,9 +107,15 @@ async fn log_begins_anew(store: &Sqlite) {
 }
 
 /// Moves all arrivals on.
-pub(super) async fn settle(store: &Sqlite) -> Result<(), StoreError> {
-    while !store.write(|book| book.settle_some(ARRIVALS)).await? {}
-    Ok(())
+async fn settle(store: &Sqlite) -> Result<(), StoreError> {
+    loop {
+        log_begins_anew(store).await;
+        let started = Instant::now();
+        if store.write(|book| book.settle_some(ARRIVALS)).await? {
+            return Ok(());
+        }
+        sleep(started.elapsed()).await;
+    }
 }
 
 /// Applies `change` to every triplet that is meant and `wanted`; answers how many were changed.
@@ -118,7 +125,6 @@ async fn change_triplets(
     wanted: impl Fn(&TripletRecord) -> bool,
     change: impl Fn(&Connection, &TripletRecord) -> rusqlite::Result<usize> + Copy + Send + 'static,
 ) -> Result<u64, StoreError> {
-    settle(store).await?;
     let mut changed = 0;
     let mut place = Some(Place::first(selection));
     while let Some(from) = place {
@@ -126,7 +132,11 @@ async fn change_triplets(
         let (mut page, next) = store.read(move |connection| walk::page_of_triplets(connection, &meant, &from)).await?;
         page.retain(&wanted);
         for portion in portions(page) {
-            changed += store.write(move |connection| change_portion(connection, &portion, change)).await?;
+            let change = move |book: &Book, record: &TripletRecord| {
+                book.settle(&record.triplet)?;
+                change(book, record)
+            };
+            changed += store.write(move |book| change_portion(book, &portion, change)).await?;
         }
         place = next;
     }
@@ -178,9 +188,9 @@ async fn purge_clients(store: &Sqlite, cutoffs: Cutoffs) -> Result<u64, StoreErr
 
 /// Changes the rows and, if there was anything to change, the revision with them.
 fn change_portion<R>(
-    connection: &Connection,
+    connection: &Book,
     portion: &[R],
-    change: impl Fn(&Connection, &R) -> rusqlite::Result<usize>,
+    change: impl Fn(&Book, &R) -> rusqlite::Result<usize>,
 ) -> rusqlite::Result<u64> {
     let mut changed = 0;
     for record in portion {
@@ -205,7 +215,7 @@ fn remove_lapsed(
         "DELETE FROM triplet WHERE id = ?1 AND passed = ?2 AND iif(passed, last_seen, first_seen) < ?3",
     )?;
     let (mut tried, mut waiting, mut passed) = (0, 0, 0);
-    for id in ids.iter().take(PORTION) {
+    for id in ids {
         waiting += statement.execute(params![id, false, cutoffs.waiting])? as u64;
         passed += statement.execute(params![id, true, cutoffs.used])? as u64;
         tried += 1;

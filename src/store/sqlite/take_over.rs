@@ -17,7 +17,6 @@ pub(super) fn take_over(
     retention: &Retention,
     now: Timestamp,
 ) -> rusqlite::Result<TakenOver> {
-    connection.settle_all()?;
     let cutoffs = Cutoffs::new(retention, now);
     let mut taken = TakenOver::default();
     for memory in memories {
@@ -54,7 +53,7 @@ struct Stored {
 }
 
 fn take_triplet(
-    connection: &Connection,
+    connection: &Book,
     record: &TripletRecord,
     network: &str,
     retention: &Retention,
@@ -66,6 +65,7 @@ fn take_triplet(
         first_seen: seconds(*first_seen),
         last_seen: seconds(*last_seen),
     };
+    connection.settle(triplet)?;
     let stored = find(connection, triplet)?;
     let is_alive = |stored: &Stored| !cutoffs.has_lapsed(stored.passed, stored.first_seen, stored.last_seen);
     if let Some(stored) = stored.filter(is_alive) {

@@ -127,7 +127,7 @@ pub(super) fn page_of_lapsed(
     Ok((lapsed, last.filter(|_| count == PAGE)))
 }
 
-/// Reads the places that these triplets have in the indexes.
+/// Reads the pages that change when these triplets are removed.
 pub(super) fn look_up(connection: &Connection, ids: &[i64]) -> rusqlite::Result<()> {
     let mut statement = connection.prepare_cached(
         "SELECT iif(passed,
@@ -135,7 +135,8 @@ pub(super) fn look_up(connection: &Connection, ids: &[i64]) -> rusqlite::Result<
                                       AND passed = 1),
             (SELECT id FROM triplet WHERE client = this.client AND sender = this.sender AND recipient = this.recipient
                                       AND passed = 0)
-            + (SELECT count(*) FROM triplet WHERE network = this.network AND first_seen = this.first_seen AND passed = 0))
+            + (SELECT id FROM triplet WHERE network = this.network AND first_seen = this.first_seen AND passed = 0 LIMIT 1)
+            + (SELECT waiting FROM network WHERE network = this.network))
          FROM triplet AS this WHERE id = ?1",
     )?;
     for id in ids {

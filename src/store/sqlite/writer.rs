@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 
-use super::arrivals::{AT_A_TIME, Book};
+use super::arrivals::Book;
 use super::batch::{self, Change, Job, Jobs, Outcomes};
 use super::checkpoint::{Checkpointer, checkpoint};
 use super::keeper::Keeper;
@@ -142,19 +142,18 @@ impl Work {
     fn settle_arrivals(&mut self) {
         let is_time = if self.shared.log_ends() { Book::is_high_time_to_settle } else { Book::is_time_to_settle };
         if self.keeper.book().is_some_and(is_time) {
-            let (settle, _) = Change::new(|book| book.settle_some(AT_A_TIME));
+            let (settle, _) = Change::new(Book::settle_due);
             self.serve_unless_panicking(vec![Box::new(settle)]);
         }
     }
 
     fn checkpoint_after(&mut self, age: Duration) {
-        if self.uncheckpointed.is_some_and(|since| since.elapsed() >= age) {
-            self.uncheckpointed = None;
-            self.checkpointer.begin();
-        }
         if self.checkpointer.take_turn() {
             self.keeper.book().map(|book| checkpoint(book));
             self.shared.set_log_ends(false);
+        } else if self.uncheckpointed.is_some_and(|since| since.elapsed() >= age) {
+            self.uncheckpointed = None;
+            self.checkpointer.begin();
         }
     }
 
