@@ -72,7 +72,7 @@ fn main() {
     println!("\n{entries} list entries, compared with {FEW_ENTRIES}");
     let lists_are_in = || throughput(&many, &Requests::same(), 1).passed == 0 && many.log_has(LISTS_ARE_IN);
     support::until(Duration::from_secs(120), || lists_are_in().then_some(())).expect("the lists are read");
-    compare("requests of strangers", &few, &many, &Requests::same(), rounds);
+    compare("requests of strangers", &few, &many, &Requests::same(), rounds, 5);
     print_claim("resident memory", many.resident() as f64 / 1024.0, "MiB", "at most 150");
     drop(many);
 
@@ -81,8 +81,9 @@ fn main() {
     fill::triplets(&many.database(), triplets);
     let path = many.database();
     let many = many.serve();
-    compare("requests of waiting clients", &few, &many, &Requests::same(), rounds);
-    compare("new triplets", &few, &many, &Requests::New, rounds);
+    compare("requests of waiting clients", &few, &many, &Requests::same(), rounds, 5);
+    // So long that they are moved to their places several times.
+    compare("new triplets", &few, &many, &Requests::New, rounds, 20);
     print_claim("resident memory", many.resident() as f64 / 1024.0, "MiB", "");
     print_claim("and with few", few.resident() as f64 / 1024.0, "MiB", "");
     let dir = many.stop();
@@ -105,12 +106,12 @@ fn throughput(server: &Server, requests: &Requests, tenths: u32) -> load::Round 
     load::round(&server.target(Transport::Inet), 10, requests, tenths * Duration::from_millis(100))
 }
 
-fn compare(what: &str, few: &Server, many: &Server, requests: &Requests, rounds: usize) {
+fn compare(what: &str, few: &Server, many: &Server, requests: &Requests, rounds: usize, tenths: u32) {
     let (mut of_few, mut of_many) = (Figures::default(), Figures::default());
     for _ in 0..rounds {
         for (server, figures) in [(few, &mut of_few), (many, &mut of_many)] {
             let before = server.cpu();
-            let round = throughput(server, requests, 5);
+            let round = throughput(server, requests, tenths);
             figures.add(round, server.cpu() - before);
             server.forget_log();
         }
