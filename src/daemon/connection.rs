@@ -229,6 +229,7 @@ mod tests {
         let registry = Registry::new(2);
         let mut dripping = Conversation::holding(registry.open());
         let silent = Conversation::holding(registry.open());
+        time::sleep(Duration::from_secs(1)).await; // both wait
         dripping.peer.write_all(b"a").await.unwrap();
         time::sleep(Duration::from_secs(1)).await;
         let _newest = registry.open();
