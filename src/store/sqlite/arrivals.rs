@@ -340,6 +340,15 @@ mod tests {
         }
     }
 
+    /// Clients in no order, of one network.
+    fn arrive_together(book: &Book, number: &mut usize, together: usize) {
+        for _ in 0..together {
+            let client = format!("{:x}", *number * 40_503 % 65_536);
+            book.append(&client, &attempt("n", &number.to_string()), 0).unwrap();
+            *number += 1;
+        }
+    }
+
     #[test]
     fn none_are_moved_on_before_many_have_come_and_then_faster_than_they_come() {
         let directory = tempfile::tempdir().unwrap();
@@ -347,10 +356,7 @@ mod tests {
         book.execute_batch("BEGIN").unwrap();
         let mut number = 0;
         let mut come = |together: usize| {
-            for _ in 0..together {
-                book.append(&format!("{:x}", number * 40_503 % 65_536), &attempt("n", &number.to_string()), 0).unwrap();
-                number += 1;
-            }
+            arrive_together(&book, &mut number, together);
             let kept: usize = book.query_one("SELECT count(*) FROM arrival", (), |row| row.get(0)).unwrap();
             if book.is_time_to_settle() {
                 assert!(number >= MANY);
@@ -377,17 +383,10 @@ mod tests {
             let book = book(directory.path());
             book.execute_batch("BEGIN").unwrap();
             let mut number = 0;
-            let mut come = |together: usize| {
-                for _ in 0..together {
-                    number += 1;
-                    book.append(&format!("{:x}", number * 40_503 % 65_536), &attempt("n", &number.to_string()), 0)
-                        .unwrap();
-                }
-            };
-            come(5_000);
+            arrive_together(&book, &mut number, 5_000);
             let mut steps = 0;
             while !book.settle_some(500).unwrap() {
-                come(together);
+                arrive_together(&book, &mut number, together);
                 steps += 1;
                 assert!(steps < 100, "while {together} come");
             }
