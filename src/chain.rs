@@ -146,6 +146,7 @@ impl Chain {
                 clock_is_sure: world.clock_is_sure,
                 suspect: course.suspect(),
                 trusted: course.trusted(),
+                tells_results: !self.authserv_id.is_empty(),
                 vouched_by: course.vouched_by(),
             };
             // Clients choose the names that are looked up. One whose names are slow must not use up the time of the checks that

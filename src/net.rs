@@ -61,6 +61,43 @@ pub fn network_of(address: IpAddr, ipv4_prefix: u8, ipv6_prefix: u8) -> IpNet {
     IpNet::new(address, length.min(longest)).map_or_else(|_| IpNet::from(address), |network| network.trunc())
 }
 
+/// An address as it is written. What `to_string` does, without its detours: this is done more than once for every recipient.
+pub fn address_text(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(address) => {
+            let mut text = String::with_capacity("255.255.255.255/32".len());
+            let [first, rest @ ..] = address.octets();
+            push_decimal(&mut text, first);
+            for octet in rest {
+                text.push('.');
+                push_decimal(&mut text, octet);
+            }
+            text
+        }
+        IpAddr::V6(address) => address.to_string(),
+    }
+}
+
+/// A network as it is written, `address/length`.
+pub fn network_text(network: IpNet) -> String {
+    let mut text = address_text(network.addr());
+    text.push('/');
+    push_decimal(&mut text, network.prefix_len());
+    text
+}
+
+/// Adds a number in digits.
+pub(crate) fn push_decimal(text: &mut String, number: u8) {
+    let digit = |value: u8| char::from(b'0' + value % 10);
+    if number >= 100 {
+        text.push(digit(number / 100));
+    }
+    if number >= 10 {
+        text.push(digit(number / 10));
+    }
+    text.push(digit(number));
+}
+
 /// `::ffff:192.0.2.0/120` is `192.0.2.0/24`.
 fn canonical(network: IpNet) -> IpNet {
     match (network.addr().to_canonical(), network) {
@@ -79,6 +116,20 @@ mod tests {
     fn addresses_are_canonical() {
         assert_eq!(parse_address("::ffff:192.0.2.7"), parse_address("192.0.2.7"));
         assert_eq!(parse_address("unknown"), None);
+    }
+
+    #[test]
+    fn addresses_and_networks_are_written_as_usual() {
+        for text in
+            ["0.0.0.0", "192.0.2.7", "255.255.255.255", "10.20.99.100", "::", "2001:db8::25", "::ffff:192.0.2.1"]
+        {
+            let address: IpAddr = text.parse().unwrap();
+            assert_eq!(address_text(address), text);
+            for length in [0, 9, 24, 32] {
+                let network = IpNet::new(address, length).unwrap();
+                assert_eq!(network_text(network), network.to_string());
+            }
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::decision::Decision;
 use super::steps::Mode;
 use crate::checks::Consequence;
+use crate::net::address_text;
 use crate::protocol::Request;
 use crate::text::printable;
 
@@ -11,7 +12,7 @@ const MAX_SHOWN: usize = 320;
 
 /// Logs the decision, and what observed steps would have done.
 pub(super) fn decision(decision: &Decision, request: &Request) {
-    let client = request.client_address.map(|address| address.to_string());
+    let client = request.client_address.map(address_text);
     let client = client.as_deref().unwrap_or("unknown");
     let client_name = printable(request.client_name.as_deref().unwrap_or("unknown"), MAX_SHOWN);
     let helo = printable(&request.helo_name, MAX_SHOWN);

@@ -131,6 +131,7 @@ mod tests {
             now: Timestamp::UNIX_EPOCH,
             suspect: false,
             trusted: false,
+            tells_results: false,
             vouched_by: None,
         };
         Access {}.find(&context).await

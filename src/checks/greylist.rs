@@ -180,7 +180,7 @@ impl GreylistOptions {
 
     /// The network that stands for a client, as it is written in keys.
     pub fn network(&self, client: IpAddr) -> String {
-        net::network_of(client, self.ipv4_prefix, self.ipv6_prefix).to_string()
+        net::network_text(net::network_of(client, self.ipv4_prefix, self.ipv6_prefix))
     }
 }
 
@@ -257,8 +257,8 @@ impl GreylistCheck {
         let Triplet { client: network, sender, recipient } =
             self.options.triplet(request.client_address?, &request.sender, request.recipient.as_ref()?);
         let identity = |identity: &Identity| match identity {
-            Identity::Spf => context.vouched_by.map(|domain| format!("spf:{domain}")),
-            Identity::Rdns => organisation(request).map(|domain| format!("host:{domain}")),
+            Identity::Spf => context.vouched_by.map(|domain| ["spf:", domain].concat()),
+            Identity::Rdns => organisation(request).map(|domain| ["host:", domain].concat()),
             Identity::Network => Some(network.clone()),
         };
         let mut identities: Vec<_> = self.options.identity.iter().filter_map(identity).map(bounded).collect();
@@ -285,7 +285,7 @@ impl GreylistCheck {
                 self.deferral(Reason::GreylistEarly, left, &format!("attempt {attempts} from {client}, too early"))
             }
             Judgement::Passed { waited } => self.pass(triplet, sighting, waited, now).await,
-            Judgement::Known => Finding::new(Reason::GreylistKnown, format!("{client} has passed before")),
+            Judgement::Known => Finding::new(Reason::GreylistKnown, [client, " has passed before"].concat()),
             Judgement::KnownClient => Finding::new(
                 Reason::GreylistClient,
                 format!("{client} has passed often and is not greylisted any more"),
@@ -423,6 +423,7 @@ mod tests {
             clock_is_sure: true,
             suspect: false,
             trusted: false,
+            tells_results: false,
             vouched_by,
         };
         let store = testing::parts().greylist;
@@ -471,6 +472,7 @@ mod tests {
                 clock_is_sure: true,
                 suspect,
                 trusted,
+                tells_results: false,
                 vouched_by: None,
             };
             let finding = options.build(&testing::parts()).find(&context).await;
@@ -505,6 +507,7 @@ mod tests {
             clock_is_sure: true,
             suspect: false,
             trusted: false,
+            tells_results: false,
             vouched_by: None,
         };
         let attempt = check().attempt(&context).unwrap();

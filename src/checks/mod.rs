@@ -90,6 +90,8 @@ pub struct Context<'a> {
     pub suspect: bool,
     /// Whether a check before this one found the request to be trusted.
     pub trusted: bool,
+    /// Whether anybody wants to know [`Finding::result`].
+    pub tells_results: bool,
     /// The domain that vouches for the client, if a check before this one found one.
     pub vouched_by: Option<&'a str>,
 }
@@ -145,7 +147,8 @@ pub struct Finding {
     pub status: Option<&'static str>,
     /// The domain that says the client may write in its name.
     pub vouched_by: Option<String>,
-    /// What is told in an Authentication-Results header: `method=result property=value` (RFC 8601 section 2.2).
+    /// What is told in an Authentication-Results header: `method=result property=value` (RFC 8601 section 2.2). Nothing where
+    /// nobody wants to know.
     pub result: Option<String>,
 }
 

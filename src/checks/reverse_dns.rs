@@ -16,7 +16,7 @@ use crate::config::Section;
 use crate::dns::hosts::is_generic;
 use crate::dns::{Dns, DnsError, leads_to};
 use crate::mail::fold_host;
-use crate::net::is_public;
+use crate::net::{address_text, is_public};
 use crate::protocol::property_value;
 
 /// How the policy file gets here.
@@ -81,7 +81,9 @@ impl Check for ReverseDnsCheck {
                 Some(name) => ReverseDns::Confirmed(name.clone()),
                 None => ask(self.dns.as_ref(), address).await,
             };
-            found(said, address)
+            let finding = found(&said, address);
+            let result = context.tells_results.then(|| result(&said, address));
+            Finding { result, ..finding }
         })
     }
 
@@ -127,25 +129,35 @@ async fn ask(dns: &dyn Dns, address: IpAddr) -> ReverseDns {
     }
 }
 
-fn found(said: ReverseDns, address: IpAddr) -> Finding {
-    let (reason, iprev, evidence, text) = match said {
-        ReverseDns::Confirmed(name) if is_generic(&name, address) => {
+fn found(said: &ReverseDns, address: IpAddr) -> Finding {
+    let (reason, evidence, text) = match said {
+        ReverseDns::Confirmed(name) if is_generic(name, address) => {
             let text = format!("Your host name {name} looks like that of a dynamic address, not of a mail server");
-            (Some(Reason::RdnsGeneric), "pass", format!("{name} is a name for a line"), text)
+            (Some(Reason::RdnsGeneric), format!("{name} is a name for a line"), text)
         }
-        ReverseDns::Confirmed(name) => (Some(Reason::RdnsConfirmed), "pass", name, String::new()),
+        ReverseDns::Confirmed(name) => (Some(Reason::RdnsConfirmed), name.clone(), String::new()),
         ReverseDns::Unconfirmed(name) => {
             let text = format!("Your host name {name} does not resolve to your address {address}");
-            (Some(Reason::RdnsUnconfirmed), "fail", format!("{name} does not lead back to {address}"), text)
+            (Some(Reason::RdnsUnconfirmed), format!("{name} does not lead back to {address}"), text)
         }
         ReverseDns::Missing => {
             let text = format!("Your address {address} has no host name (reverse DNS)");
-            (Some(Reason::RdnsMissing), "permerror", format!("{address} has no name"), text)
+            (Some(Reason::RdnsMissing), format!("{address} has no name"), text)
         }
-        ReverseDns::NotAsked(error) => (None, "temperror", format!("could not be asked: {error}"), String::new()),
+        ReverseDns::NotAsked(error) => (None, format!("could not be asked: {error}"), String::new()),
     };
-    let result = Some(format!("iprev={iprev} policy.iprev={}", property_value(&address.to_string())));
-    Finding { reason, text, result, ..Finding::nothing(evidence) }
+    Finding { reason, text, ..Finding::nothing(evidence) }
+}
+
+/// RFC 8601 section 2.7.3
+fn result(said: &ReverseDns, address: IpAddr) -> String {
+    let iprev = match said {
+        ReverseDns::Confirmed(_) => "pass",
+        ReverseDns::Unconfirmed(_) => "fail",
+        ReverseDns::Missing => "permerror",
+        ReverseDns::NotAsked(_) => "temperror",
+    };
+    format!("iprev={iprev} policy.iprev={}", property_value(&address_text(address)))
 }
 
 #[cfg(test)]

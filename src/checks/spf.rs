@@ -2,6 +2,7 @@
 //!
 //! The domain's owner says so in the DNS. Bounces have no sender: there the name of HELO is asked about (section 2.4).
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -112,7 +113,8 @@ impl Check for SpfCheck {
             let query = Query { ip, helo: &request.helo_name, sender, receiver: &self.host, now: context.now };
             let limits = Limits { time: TIME, ..Limits::default() };
             let evaluation = evaluate(self.dns.as_ref(), &query, &limits).await;
-            self.found(&evaluation, &query)
+            let result = context.tells_results.then(|| result(&evaluation, &query)).flatten();
+            Finding { result, ..self.found(&evaluation, &query) }
         })
     }
 
@@ -134,20 +136,24 @@ impl SpfCheck {
     fn found(&self, evaluation: &Evaluation, query: &Query<'_>) -> Finding {
         let reason = reason(evaluation.result);
         let Evaluation { result, domain, .. } = evaluation;
-        // RFC 8601 section 2.7.2; without a domain nothing was evaluated.
-        let (property, identity) = match evaluation.identity {
-            Identity::MailFrom => ("smtp.mailfrom", query.sender),
-            Identity::Helo => ("smtp.helo", query.helo),
-        };
         let is_told = matches!(self.consequence(reason), Consequence::Reject | Consequence::Defer);
         Finding {
             text: if is_told { text(evaluation, query) } else { String::new() },
             status: Some(if evaluation.problem.is_some() { STATUS_ERROR } else { STATUS }),
             vouched_by: (*result == SpfResult::Pass).then(|| domain.clone()),
-            result: (!domain.is_empty()).then(|| format!("spf={result} {property}={}", property_value(identity))),
             ..Finding::new(reason, evidence(evaluation))
         }
     }
+}
+
+/// RFC 8601 section 2.7.2; without a domain nothing was evaluated.
+fn result(evaluation: &Evaluation, query: &Query<'_>) -> Option<String> {
+    let (property, identity) = match evaluation.identity {
+        Identity::MailFrom => ("smtp.mailfrom", query.sender),
+        Identity::Helo => ("smtp.helo", query.helo),
+    };
+    (!evaluation.domain.is_empty())
+        .then(|| format!("spf={} {property}={}", evaluation.result, property_value(identity)))
 }
 
 fn reason(result: SpfResult) -> Reason {
@@ -174,15 +180,20 @@ fn text(evaluation: &Evaluation, query: &Query<'_>) -> String {
 
 fn evidence(evaluation: &Evaluation) -> String {
     let Evaluation { domain, record, mechanism, problem, lookups, .. } = evaluation;
-    let by = match (mechanism, problem) {
+    let mut text = domain.clone();
+    if let Some(problem) = problem {
         // Most problems say whose record it is.
-        (_, Some(problem)) => format!(": {}", problem.strip_prefix(&format!("{domain}: ")).unwrap_or(problem)),
-        (Some(mechanism), None) if record == domain => format!(" by {mechanism}"),
-        (Some(mechanism), None) => format!(" by {mechanism} of {record}"),
-        (None, None) => String::new(),
-    };
+        let what = problem.strip_prefix(domain).and_then(|rest| rest.strip_prefix(": "));
+        text.extend([": ", what.unwrap_or(problem)]);
+    } else if let Some(mechanism) = mechanism {
+        text.extend([" by ", mechanism]);
+        if record != domain {
+            text.extend([" of ", record]);
+        }
+    }
     let noun = if *lookups == 1 { "lookup" } else { "lookups" };
-    format!("{domain}{by} ({lookups} {noun})")
+    let _ = write!(text, " ({lookups} {noun})");
+    text
 }
 
 #[cfg(test)]

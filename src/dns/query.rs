@@ -7,6 +7,8 @@ use std::str::FromStr;
 use serde::{Serialize, Serializer};
 use thiserror::Error;
 
+use crate::net::push_decimal;
+
 /// A label of a zone that is longer than this is taken for a key.
 const LONGEST_WORD: usize = 15;
 
@@ -148,18 +150,6 @@ pub(super) fn reversed(address: IpAddr) -> String {
         }
     }
     name
-}
-
-/// What `write!` does, without its detours: this is done for every list and every recipient.
-fn push_decimal(text: &mut String, number: u8) {
-    let digit = |value: u8| char::from(b'0' + value % 10);
-    if number >= 100 {
-        text.push(digit(number / 100));
-    }
-    if number >= 10 {
-        text.push(digit(number / 10));
-    }
-    text.push(digit(number));
 }
 
 #[cfg(test)]

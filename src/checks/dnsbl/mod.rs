@@ -69,7 +69,7 @@ struct Heard<'a> {
 
 impl Check for DnsblCheck {
     fn find<'a>(&'a self, context: &'a Context<'a>) -> Pending<'a, Finding> {
-        Box::pin(self.look(context.request))
+        Box::pin(self.look(context))
     }
 
     fn consequence(&self, reason: Reason) -> Consequence {
@@ -95,7 +95,8 @@ impl Check for DnsblCheck {
 }
 
 impl DnsblCheck {
-    async fn look(&self, request: &Request) -> Finding {
+    async fn look(&self, context: &Context<'_>) -> Finding {
+        let request = context.request;
         let Some(client) = request.client_address.filter(|client| is_public(*client)) else {
             return Finding::nothing("no public address");
         };
@@ -104,7 +105,8 @@ impl DnsblCheck {
         let (range, heard) = (hearing.range(), hearing.heard());
         let reason = self.options.reason(range.sum, range.failed);
         let text = if reason == Some(Reason::DnsblListed) { told::refusal(heard).await } else { String::new() };
-        Finding { reason, text, result: told::dnswl(heard), ..Finding::nothing(told::evidence(&hearing)) }
+        let result = context.tells_results.then(|| told::dnswl(heard)).flatten();
+        Finding { reason, text, result, ..Finding::nothing(told::evidence(&hearing)) }
     }
 }
 
