@@ -90,7 +90,7 @@ pub(crate) fn request() -> Request {
     ] {
         attributes.set_first(attribute, value.into());
     }
-    Request::from_attributes(attributes).expect("it is a request")
+    Request::from_attributes(&attributes).expect("it is a request")
 }
 
 /// The lists compiled, and none left out.

@@ -72,7 +72,7 @@ fn request(instance: &str, recipient: &str) -> Request {
     ] {
         attributes.set_first(attribute, value.into());
     }
-    Request::from_attributes(attributes).unwrap()
+    Request::from_attributes(&attributes).unwrap()
 }
 
 async fn decide(chain: &Chain, request: &Request) -> Decision {

@@ -122,7 +122,7 @@ mod tests {
         attributes.set_first(Attribute::Request, "smtpd_access_policy".into());
         attributes.set_first(Attribute::ProtocolState, state.into());
         attributes.set_first(Attribute::Recipient, "bob@example.net".into());
-        let request = Request::from_attributes(attributes).unwrap();
+        let request = Request::from_attributes(&attributes).unwrap();
         let lists = lists.finish().unwrap();
         let context = Context {
             request: &request,

@@ -23,7 +23,7 @@ pub(crate) fn request(client: &str, sender: &str, helo: &str) -> Request {
     ] {
         attributes.set_first(attribute, value.into());
     }
-    Request::from_attributes(attributes).unwrap()
+    Request::from_attributes(&attributes).unwrap()
 }
 
 /// What a check with these options finds where the DNS is as written.

@@ -177,7 +177,7 @@ fn typed_request(words: &[String]) -> Result<Request, Failure> {
     }
     attributes.set_first(Attribute::Request, "smtpd_access_policy".into());
     attributes.set_first(Attribute::ProtocolState, "RCPT".into());
-    let request = Request::from_attributes(attributes).map_err(Failure::usage)?;
+    let request = Request::from_attributes(&attributes).map_err(Failure::usage)?;
     if request.client_address.is_none() {
         return Err(Failure::usage("client_address is missing, or no address: without it every answer is DUNNO"));
     }

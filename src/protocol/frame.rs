@@ -59,7 +59,9 @@ impl Decoder {
                 take_line(line, &mut self.attributes)?;
             } else if self.count > 0 {
                 (self.size, self.count) = (0, 0);
-                return Request::from_attributes(std::mem::take(&mut self.attributes)).map(Some);
+                let request = Request::from_attributes(&self.attributes);
+                self.attributes.clear();
+                return request.map(Some);
             } else {
                 self.size = 0; // blank lines between requests are passed over
             }
@@ -80,11 +82,10 @@ fn take_line(line: &[u8], attributes: &mut Attributes) -> Result<(), ProtocolErr
     let malformed = || ProtocolError::Malformed(text::printable(&text::from_octets(line), QUOTED).into_owned());
     let equals = memchr(b'=', line).ok_or_else(malformed)?;
     let (name, value) = line.split_at_checked(equals).ok_or_else(malformed)?;
-    if name.is_empty() || !name.iter().all(is_name_octet) {
-        return Err(malformed());
-    }
-    if let Some(attribute) = Attribute::from_name(name) {
-        attributes.set_first(attribute, text::from_octets(value.get(1..).unwrap_or_default()));
+    match Attribute::from_name(name) {
+        Some(attribute) => attributes.set_first(attribute, text::from_octets(value.get(1..).unwrap_or_default())),
+        None if name.is_empty() || !is_name(name) => return Err(malformed()),
+        None => {} // postward has no use for it
     }
     Ok(())
 }
@@ -92,14 +93,15 @@ fn take_line(line: &[u8], attributes: &mut Attributes) -> Result<(), ProtocolErr
 /// A TLS or HTTP greeting is recognised before it has sent a line end, which might never come.
 fn check_beginning(line: &[u8]) -> Result<(), ProtocolError> {
     let name = line.split(|octet| *octet == b'=').next().unwrap_or_default();
-    if name.iter().all(is_name_octet) {
+    if is_name(name) {
         return Ok(());
     }
     Err(ProtocolError::Malformed(text::printable(&text::from_octets(line), QUOTED).into_owned()))
 }
 
-fn is_name_octet(octet: &u8) -> bool {
-    octet.is_ascii_graphic()
+/// No octet ends the search, so that many are looked at in one step.
+fn is_name(name: &[u8]) -> bool {
+    name.iter().fold(true, |name, octet| name & octet.is_ascii_graphic())
 }
 
 fn check_limits(size: usize, attributes: usize) -> Result<(), ProtocolError> {

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use super::ProtocolError;
 use crate::mail::{Mailbox, ReversePath, fold_host};
 use crate::net::parse_address;
+use crate::text;
 
 macro_rules! attributes {
     ($($attribute:ident = $name:literal,)+) => {
@@ -45,26 +46,40 @@ attributes! {
     CcertSubject = "ccert_subject",
 }
 
-/// The values of a request, as far as they were given.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Attributes([Option<String>; Attribute::ALL.len()]);
+/// The values of a request, as far as they were given. They stand behind one another, because to make room for each by itself
+/// would cost more than reading them.
+#[derive(Debug, Clone, Default)]
+pub struct Attributes {
+    text: String,
+    /// Where in `text` each of them begins and ends.
+    places: [Option<(usize, usize)>; Attribute::ALL.len()],
+}
+
+/// Room for the values of nearly all requests, and all that is kept for the next.
+const USUAL_VALUES: usize = 256;
 
 impl Attributes {
     /// Sets a value unless it has been set before: the first occurrence wins.
     pub fn set_first(&mut self, attribute: Attribute, value: Cow<'_, str>) {
-        if let Some(slot) = self.0.get_mut(attribute as usize) {
-            slot.get_or_insert_with(|| value.into_owned());
+        if let Some(place @ None) = self.places.get_mut(attribute as usize) {
+            self.text.reserve(value.len().max(USUAL_VALUES.saturating_sub(self.text.len())));
+            let begin = self.text.len();
+            self.text.push_str(&value);
+            *place = Some((begin, self.text.len()));
         }
-    }
-
-    /// Takes a value out, empty when there is none.
-    fn take(&mut self, attribute: Attribute) -> String {
-        self.0.get_mut(attribute as usize).and_then(Option::take).unwrap_or_default()
     }
 
     /// The value, empty when there is none.
     pub fn get(&self, attribute: Attribute) -> &str {
-        self.0.get(attribute as usize).and_then(Option::as_deref).unwrap_or_default()
+        let place = self.places.get(attribute as usize).copied().flatten();
+        place.and_then(|(begin, end)| self.text.get(begin..end)).unwrap_or_default()
+    }
+
+    /// Forgets all values.
+    pub fn clear(&mut self) {
+        self.text.clear();
+        self.text.shrink_to(USUAL_VALUES);
+        self.places = Default::default();
     }
 }
 
@@ -117,12 +132,10 @@ pub struct Request {
 
 impl Request {
     /// Gives attributes their meaning. None but `request` is required.
-    pub fn from_attributes(mut attributes: Attributes) -> Result<Self, ProtocolError> {
-        let (helo_name, mut instance) = (attributes.take(Attribute::HeloName), attributes.take(Attribute::Instance));
-        instance.truncate(instance.floor_char_boundary(MAX_INSTANCE));
+    pub fn from_attributes(attributes: &Attributes) -> Result<Self, ProtocolError> {
         let get = |attribute| attributes.get(attribute);
         if get(Attribute::Request) != "smtpd_access_policy" {
-            let shown = crate::text::printable(get(Attribute::Request), 60).into_owned();
+            let shown = text::printable(get(Attribute::Request), 60).into_owned();
             return Err(ProtocolError::UnknownRequest(shown));
         }
         let recipient = get(Attribute::Recipient);
@@ -130,11 +143,11 @@ impl Request {
             protocol_state: ProtocolState::parse(get(Attribute::ProtocolState)),
             client_address: parse_address(get(Attribute::ClientAddress)),
             client_name: confirmed_name(get(Attribute::ClientName)),
-            helo_name,
+            helo_name: get(Attribute::HeloName).to_owned(),
             sender: ReversePath::parse(get(Attribute::Sender)),
             recipient: (!recipient.is_empty()).then(|| Mailbox::parse(recipient)),
             recipient_count: get(Attribute::RecipientCount).parse().unwrap_or_default(),
-            instance,
+            instance: text::cut(get(Attribute::Instance), MAX_INSTANCE).to_owned(),
             authenticated: !get(Attribute::SaslUsername).is_empty() || !get(Attribute::CcertSubject).is_empty(),
         })
     }
@@ -155,7 +168,7 @@ mod tests {
         for (attribute, value) in pairs {
             attributes.set_first(*attribute, (*value).into());
         }
-        Request::from_attributes(attributes).unwrap()
+        Request::from_attributes(&attributes).unwrap()
     }
 
     #[test]

@@ -72,7 +72,7 @@ async fn ask(chain: &Chain, client: [u8; 4]) -> Decision {
         attributes.set_first(attribute, value.to_owned().into());
     }
     let world = World { lists: Arc::default(), now: Timestamp::UNIX_EPOCH, clock_is_sure: true };
-    chain.decide(&Request::from_attributes(attributes).unwrap(), &world).await
+    chain.decide(&Request::from_attributes(&attributes).unwrap(), &world).await
 }
 
 #[tokio::test(start_paused = true)]

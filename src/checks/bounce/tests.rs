@@ -36,7 +36,7 @@ fn request(state: &str, sender: &str, recipient: &str, count: &str) -> Request {
     ] {
         attributes.set_first(attribute, value.into());
     }
-    Request::from_attributes(attributes).unwrap()
+    Request::from_attributes(&attributes).unwrap()
 }
 
 /// What is found, if the check is asked at all.
