@@ -10,7 +10,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Layer as _, fmt, registry};
 
-use super::fields::Plain;
+use super::fields::{Moment, Plain};
 use super::log_lines::LogLines;
 use super::{Common, Failure};
 use crate::daemon;
@@ -53,6 +53,7 @@ impl ServeArgs {
         let only_ours = only_ours(self.log_level);
         let layer = fmt::layer()
             .with_writer(move || writer.clone())
+            .with_timer(Moment)
             .with_target(false)
             .log_internal_errors(false)
             .with_ansi(coloured);
