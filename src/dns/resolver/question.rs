@@ -1,5 +1,6 @@
 //! What is asked: a name as the DNS holds it, and a type of record.
 
+use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 
 use hickory_resolver::proto::rr::domain::Label;
@@ -11,11 +12,19 @@ const MAX_NAME: usize = 254;
 /// A question. Case makes no difference.
 ///
 /// Most are answered from memory, so to make, hash and compare one is cheap.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Question {
     /// Each label in lower case with its length before it (RFC 1035 section 3.1), without the root.
     labels: Vec<u8>,
     pub(super) kind: RecordType,
+}
+
+/// In fewer pieces than could be derived: each of them costs as much as all that is in it.
+impl Hash for Question {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write(&self.labels);
+        state.write_u16(self.kind.into());
+    }
 }
 
 impl Question {
@@ -25,10 +34,13 @@ impl Question {
     /// Every other octet may be in a label (RFC 2181 section 11), a backslash too: nothing is an escape. Labels that are no
     /// ASCII are asked for as their A-labels (RFC 5890), if they have one.
     pub(super) fn about(name: &str, kind: RecordType) -> Option<Self> {
+        let name = name.strip_suffix('.').unwrap_or(name);
+        if name.is_ascii() {
+            return Some(Self { labels: ascii_labels(name)?, kind });
+        }
         let mut question = Self { labels: Vec::with_capacity(name.len().min(MAX_NAME) + 1), kind };
-        let is_ascii = name.is_ascii();
-        for text in name.strip_suffix('.').unwrap_or(name).as_bytes().split(|octet| *octet == b'.') {
-            match if is_ascii { None } else { a_label(text) } {
+        for text in name.as_bytes().split(|octet| *octet == b'.') {
+            match a_label(text) {
                 Some(label) => question.push(label.as_bytes())?,
                 None => question.push(text)?,
             }
@@ -76,6 +88,27 @@ impl Question {
         self.labels.get_mut(start..)?.make_ascii_lowercase();
         (self.labels.len() <= MAX_NAME).then_some(())
     }
+}
+
+/// What pushing label by label comes to: nearly all names go this way.
+fn ascii_labels(name: &str) -> Option<Vec<u8>> {
+    if name.len() >= MAX_NAME {
+        return None;
+    }
+    let mut labels = Vec::with_capacity(name.len() + 1);
+    labels.push(b'.');
+    labels.extend_from_slice(name.as_bytes());
+    labels.make_ascii_lowercase();
+    // Each dot gives its place to the length of the label behind it, which is known when one comes from there.
+    let mut length = 0;
+    for octet in labels.iter_mut().rev() {
+        length += 1;
+        if *octet == b'.' {
+            *octet = Some(length - 1).filter(|length| (1..=63).contains(length))?;
+            length = 0;
+        }
+    }
+    Some(labels)
 }
 
 /// How a label that is no ASCII is asked for, if there is a way.
@@ -136,6 +169,15 @@ mod tests {
         assert_eq!(question("Example.ORG"), question("example.org."));
         let both = [question("Example.ORG"), question("example.org")];
         assert_eq!(both.into_iter().collect::<std::collections::HashSet<_>>().len(), 1);
+    }
+
+    #[test]
+    fn names_in_ascii_become_the_labels_that_pushing_makes() {
+        for name in ["a", "Example.ORG", "1.2.0.192.list.example", r"a\.b.c", "x..y", ".x", "x.", &"a.".repeat(100)] {
+            let mut pushed = Question { labels: Vec::new(), kind: RecordType::A };
+            let fits = name.split('.').try_for_each(|label| pushed.push(label.as_bytes()));
+            assert_eq!(ascii_labels(name), fits.map(|()| pushed.labels), "{name}");
+        }
     }
 
     #[test]
