@@ -79,6 +79,8 @@ pub(super) struct Course {
     delayed: Option<Duration>,
     thread: Option<(&'static str, Thread)>,
     running: Option<(&'static str, Mode, Instant)>,
+    /// When the step before ended, which is when the next begins: to look at the clock costs as much as some steps.
+    ended: Option<Instant>,
 }
 
 impl Course {
@@ -125,9 +127,9 @@ impl Course {
 
     /// A check is asked; answers when.
     pub(super) fn begin(&mut self, check: &'static str, mode: Mode) -> Instant {
-        let now = Instant::now();
-        self.running = Some((check, mode, now));
-        now
+        let begun = self.ended.unwrap_or_else(Instant::now);
+        self.running = Some((check, mode, begun));
+        begun
     }
 
     /// The check that was asked has answered: breaks when the decision is made.
@@ -186,14 +188,16 @@ impl Course {
     }
 
     fn end(&mut self, reason: Option<Reason>, evidence: String, consequence: Option<Consequence>) -> Mode {
-        let Some((check, mode, started)) = self.running.take() else { return Mode::Off };
+        let Some((check, mode, begun)) = self.running.take() else { return Mode::Off };
+        let now = Instant::now();
+        self.ended = Some(now);
         self.trace.push(TraceStep {
             check,
             mode,
             reason,
             consequence,
             evidence,
-            elapsed_us: u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
+            elapsed_us: u64::try_from(now.duration_since(begun).as_micros()).unwrap_or(u64::MAX),
         });
         mode
     }

@@ -11,6 +11,7 @@ use super::dialogue::{Dialogue, Nonsense};
 use super::ended;
 use super::quiet::Quiet;
 use super::registry::Slot;
+use crate::clock::within;
 
 /// How long a request may take from its first octet to its last.
 const MAX_REQUEST_TIME: Duration = Duration::from_secs(30);
@@ -91,10 +92,10 @@ async fn answer_all(
 }
 
 async fn write_reply(reply: &[u8], stream: &mut (impl AsyncWrite + Unpin)) -> Result<(), String> {
-    match time::timeout(MAX_REPLY_TIME, stream.write_all(reply)).await {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(error)) => Err(format!("the reply could not be written: {error}")),
-        Err(_) => Err(format!("the reply was not read within {MAX_REPLY_TIME:?}")),
+    match within(MAX_REPLY_TIME, pin!(stream.write_all(reply))).await {
+        Some(Ok(())) => Ok(()),
+        Some(Err(error)) => Err(format!("the reply could not be written: {error}")),
+        None => Err(format!("the reply was not read within {MAX_REPLY_TIME:?}")),
     }
 }
 
