@@ -12,6 +12,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/0004_waiting_and_passed_apart.sql"),
     include_str!("../../../migrations/0005_arrivals.sql"),
     include_str!("../../../migrations/0006_arrivals_in_the_order_of_the_indexes.sql"),
+    include_str!("../../../migrations/0007_verdicts_without_a_list.sql"),
 ];
 
 /// `PRAGMA application_id`: "pstw". It tells our databases from those of others (file(1) shows it).
@@ -79,5 +80,56 @@ pub(super) fn current(schema: Schema) -> Result<usize, Trouble> {
             newest()
         ))),
         Schema::Foreign => Err(Trouble::Unusable("it belongs to another program".to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RECORD: &str =
+        "INSERT INTO journal (time, client, helo, sender, recipient, check_name, reason, observed, verdict,
+                                               action, evidence, elapsed_us)
+                          VALUES (0, '', '', '', '', '', '', 0, ?1, '', '', 0)";
+
+    #[test]
+    fn a_record_is_checked_without_a_table_of_verdicts() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrate(&mut connection).unwrap();
+        let mut explained = connection.prepare(&format!("EXPLAIN {RECORD}")).unwrap();
+        let steps: Vec<String> =
+            explained.query_map(["pass"], |row| row.get(1)).unwrap().collect::<Result<_, _>>().unwrap();
+        assert!(steps.iter().any(|step| step == "Insert") && !steps.iter().any(|step| step == "OpenEphemeral"));
+        for verdict in ["pass", "defer", "reject"] {
+            connection.execute(RECORD, [verdict]).unwrap();
+        }
+        for nonsense in ["", "PASS", "passed"] {
+            let error = connection.execute(RECORD, [nonsense]).unwrap_err().to_string();
+            assert!(error.contains("CHECK constraint failed"), "{nonsense}: {error}");
+        }
+    }
+
+    #[test]
+    fn whoever_has_the_database_open_notices_the_change() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("postward.db");
+        let mut connection = Connection::open(&path).unwrap();
+        for sql in MIGRATIONS.iter().take(6) {
+            connection.execute_batch(sql).unwrap();
+        }
+        connection.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
+        connection.pragma_update(None, "user_version", 6).unwrap();
+        let other = Connection::open(&path).unwrap();
+        let mut remembered = other.prepare(RECORD).unwrap();
+        remembered.execute(["pass"]).unwrap();
+        let before: i64 = other.pragma_query_value(None, "schema_version", |row| row.get(0)).unwrap();
+        migrate(&mut connection).unwrap();
+        remembered.execute(["defer"]).unwrap();
+        assert!(remembered.execute(["nonsense"]).is_err());
+        let after: i64 = other.pragma_query_value(None, "schema_version", |row| row.get(0)).unwrap();
+        assert!(after > before);
+        let checked: String = other.query_one("PRAGMA integrity_check", (), |row| row.get(0)).unwrap();
+        assert_eq!(checked, "ok");
+        assert_eq!(other.query_one("SELECT count(*) FROM journal", (), |row| row.get(0)), Ok(2));
     }
 }
