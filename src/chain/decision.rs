@@ -7,7 +7,7 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use super::steps::Mode;
-use crate::checks::{Consequence, Finding, Reason};
+use crate::checks::{Consequence, Finding, Reason, clean};
 use crate::protocol::{Action, Header};
 use crate::store::Thread;
 
@@ -122,7 +122,7 @@ impl Course {
     /// The request is not checked at all.
     pub(super) fn exempt(&mut self, reason: Reason, evidence: &str) {
         self.begin("exempt", Mode::Enforce);
-        self.end(Some(reason), evidence.to_owned(), Some(Consequence::Allow));
+        self.end(Some(reason), clean(evidence.into()), Some(Consequence::Allow));
     }
 
     /// A check is asked; answers when.
@@ -170,7 +170,7 @@ impl Course {
     /// if it was an observed step that took so long.
     pub(super) fn fail(&mut self, reason: Reason, evidence: &str) {
         self.running.get_or_insert(("chain", Mode::Enforce, Instant::now())).1 = Mode::Enforce;
-        self.end(Some(reason), evidence.to_owned(), Some(Consequence::Ignore));
+        self.end(Some(reason), clean(evidence.into()), Some(Consequence::Ignore));
     }
 
     /// The decision. A refusal or deferral is the last enforced step's; a recipient who passes does so because of the last

@@ -269,6 +269,16 @@ async fn a_role_account_is_checked_by_access_lists_alone() {
 }
 
 #[tokio::test]
+async fn what_strangers_put_into_a_role_account_is_shown_clean_and_cut() {
+    for tag in ["\u{1b}[31m\0\u{202e}", &"x".repeat(60_000)] {
+        let request = request("1.2.3", &format!("postmaster+{tag}@example.net"));
+        let evidence = &decide(&chain(vec![]), &request).await.trace[0].evidence;
+        let is_clean = evidence.len() <= 1003 && !evidence.chars().any(crate::text::is_unprintable);
+        assert!(is_clean && evidence.starts_with("postmaster+"), "{evidence}");
+    }
+}
+
+#[tokio::test]
 async fn who_is_exempt_is_not_checked() {
     let refuses = || chain(vec![enforced("first", Reason::AccessDeny, Consequence::Reject)]);
     let mut own = request("1.2.3", "bob@example.net");

@@ -155,12 +155,7 @@ pub struct Finding {
 impl Finding {
     /// Nothing worth a word.
     pub fn nothing<'a>(evidence: impl Into<Cow<'a, str>>) -> Self {
-        let evidence = evidence.into();
-        let evidence = match text::printable(&evidence, MAX_EVIDENCE) {
-            Cow::Owned(clean) => clean,
-            Cow::Borrowed(_) => evidence.into_owned(),
-        };
-        Self { evidence, ..Self::default() }
+        Self { evidence: clean(evidence.into()), ..Self::default() }
     }
 
     /// Something, and what it is based on.
@@ -176,6 +171,14 @@ impl Finding {
 
 /// The most octets of evidence that are kept.
 const MAX_EVIDENCE: usize = 1000;
+
+/// Evidence as it may be shown: there may be strangers' text in it.
+pub(crate) fn clean(evidence: Cow<'_, str>) -> String {
+    match text::printable(&evidence, MAX_EVIDENCE) {
+        Cow::Owned(clean) => clean,
+        Cow::Borrowed(_) => evidence.into_owned(),
+    }
+}
 
 macro_rules! words {
     ($(#[$about:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $word:literal,)* }) => {
