@@ -29,12 +29,27 @@ pub struct Account {
     pub request: Option<u64>,
     /// What is written down.
     pub records: Vec<JournalRecord>,
+    /// How many records were not made, because there was no room for them.
+    pub unwritten: u64,
+    /// The conversation that the decision was about, and what it meant for the recipient.
+    pub thread: Option<(Thread, Verdict)>,
     /// What is counted.
     pub counts: Vec<Count>,
     /// How long each check took.
     pub timings: Vec<(&'static str, Duration)>,
     /// When.
     pub time: Timestamp,
+}
+
+/// What the journal wants to know of a decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Interest {
+    /// Whether the conversation was deferred and has not passed, as far as is remembered: whoever has become known meanwhile
+    /// passes in another way than by waiting, and has come back nevertheless.
+    pub awaited: bool,
+    /// Whether there is room for more records. In a flood there is none most of the time, and to make them would cost as much as
+    /// to decide.
+    pub has_room: bool,
 }
 
 /// How far the writing has come.
@@ -80,32 +95,32 @@ impl Journal {
         *lock(&self.retention) = retention;
     }
 
-    /// Whether a conversation was deferred and has not passed, as far as is remembered: whoever has become known meanwhile passes
-    /// in another way than by waiting, and has come back nevertheless.
-    pub fn awaits(&self, thread: Thread) -> bool {
-        lock(&self.noted).open.contains(thread.0.cast_unsigned())
+    /// What it wants to know of a decision about this conversation.
+    pub fn interest(&self, thread: Option<Thread>) -> Interest {
+        let noted = lock(&self.noted);
+        let awaited = thread.is_some_and(|thread| noted.open.contains(thread.0.cast_unsigned()));
+        Interest { awaited, has_room: noted.queue.has_room() }
     }
 
     /// Takes an account; answers whether it is of a new request, and no repetition. This waits for nobody but others who do the
     /// same.
     pub fn note(&self, account: Account) -> bool {
-        let Account { request, records, counts, timings, time } = account;
+        let Account { request, records, unwritten, thread, counts, timings, time } = account;
         let mut noted = lock(&self.noted);
         if request.is_some_and(|request| !noted.recent.insert(request)) {
             return false;
         }
         noted.sums.add(counts, &timings, time);
+        match thread {
+            Some((Thread(thread), Verdict::Defer)) => drop(noted.open.insert(thread.cast_unsigned())),
+            Some((Thread(thread), _)) => noted.open.remove(thread.cast_unsigned()),
+            None => {}
+        }
+        noted.queue.drop_some(unwritten);
         if records.is_empty() {
             return true;
         }
         for record in records {
-            match record.thread.filter(|_| !record.observed) {
-                Some(Thread(thread)) if record.verdict == Verdict::Defer => {
-                    noted.open.insert(thread.cast_unsigned());
-                }
-                Some(Thread(thread)) => noted.open.remove(thread.cast_unsigned()),
-                None => {}
-            }
             noted.queue.push(record);
         }
         drop(noted);

@@ -8,9 +8,9 @@ use super::steps::Mode;
 use crate::batv;
 use crate::checks::{Consequence, Reason};
 use crate::clock::Timestamp;
-use crate::journal::{Account, slot_of};
+use crate::journal::{Account, Interest, slot_of};
 use crate::protocol::{Action, ProtocolState, Request};
-use crate::store::{Count, JournalRecord, TraceRecord, Verdict};
+use crate::store::{Count, JournalRecord, Thread, TraceRecord, Verdict};
 use crate::text::cut;
 
 /// The most octets of a name or address that are kept; triplets and the log have as many.
@@ -18,27 +18,36 @@ const MAX_KEPT: usize = 320;
 
 impl Decision {
     /// What the decision about `request`, made at `time`, leaves in the journal: records of what was refused, deferred or
-    /// passed after waiting, or would have been; numbers of everything. Whoever is `awaited` was deferred before, and if it passes
-    /// now that is written down, whatever the reason.
-    pub fn account(&self, request: &Request, time: Timestamp, awaited: bool) -> Account {
+    /// passed after waiting, or would have been; numbers of everything. If who was deferred before passes now that is written
+    /// down, whatever the reason.
+    pub fn account(&self, request: &Request, time: Timestamp, interest: Interest) -> Account {
         let steps = self.trace.iter().filter(|step| step.check != EXEMPT);
+        let enforced = self.enforced(interest.awaited);
+        let thread = enforced.as_ref().and_then(|found| Some((self.thread_of(found.step)?, found.verdict)));
+        let mut findings: Vec<_> = self.trace.iter().filter_map(would_have).chain(enforced).collect();
+        let unwritten = if interest.has_room { 0 } else { findings.drain(..).count() as u64 };
         Account {
             request: fingerprint(request),
-            records: self.records(request, time, awaited),
+            records: self.records(&findings, request, time),
+            unwritten,
+            thread,
             counts: self.counts(request, time),
             timings: steps.map(|step| (step.check, Duration::from_micros(step.elapsed_us))).collect(),
             time,
         }
     }
 
-    fn records(&self, request: &Request, time: Timestamp, awaited: bool) -> Vec<JournalRecord> {
-        let mut findings: Vec<_> = self.trace.iter().filter_map(would_have).collect();
-        findings.extend(self.enforced(awaited));
-        if findings.is_empty() {
-            return Vec::new();
-        }
+    fn records(&self, findings: &[Finding<'_>], request: &Request, time: Timestamp) -> Vec<JournalRecord> {
+        let Some((last, others)) = findings.split_last() else { return Vec::new() };
         let Some(common) = self.common(request, time) else { return Vec::new() };
-        findings.into_iter().map(|finding| self.record(&common, finding)).collect()
+        let mut records: Vec<_> = others.iter().map(|finding| self.record(common.clone(), finding)).collect();
+        records.push(self.record(common, last));
+        records
+    }
+
+    /// The conversation, where this step is the one that tells of it.
+    fn thread_of(&self, step: &TraceStep) -> Option<Thread> {
+        self.thread.filter(|(check, _)| *check == step.check).map(|(_, thread)| thread)
     }
 
     /// The enforced step that refused, deferred, or let a waiting triplet pass.
@@ -50,19 +59,21 @@ impl Decision {
             _ => Some(step.check) == self.check && step.reason == self.reason,
         };
         let mut enforced = self.trace.iter().rev().filter(|step| step.mode == Mode::Enforce);
-        enforced.find(decided).map(|step| Finding { step, verdict, action: self.action.to_string() })
+        enforced.find(decided).map(|step| Finding { step, verdict })
     }
 
-    fn record(&self, common: &JournalRecord, Finding { step, verdict, action }: Finding<'_>) -> JournalRecord {
+    fn record(&self, common: JournalRecord, Finding { step, verdict }: &Finding<'_>) -> JournalRecord {
+        let observed = step.mode == Mode::Observe;
+        let would_follow = step.consequence.filter(|_| observed).map(|consequence| consequence.as_str().to_owned());
         JournalRecord {
             check: step.check.to_owned(),
             reason: step.reason.map_or(NONE, Reason::as_str).to_owned(),
-            observed: step.mode == Mode::Observe,
-            verdict,
-            action,
+            observed,
+            verdict: *verdict,
+            action: would_follow.unwrap_or_else(|| self.action.to_string()),
             evidence: step.evidence.clone(),
-            thread: self.thread.filter(|(check, _)| *check == step.check).map(|(_, thread)| thread),
-            ..common.clone()
+            thread: self.thread_of(step),
+            ..common
         }
     }
 
@@ -128,7 +139,6 @@ const EXEMPT: &str = "exempt";
 struct Finding<'a> {
     step: &'a TraceStep,
     verdict: Verdict,
-    action: String,
 }
 
 /// What an observed step would have done. What came to no finding has done nothing.
@@ -142,7 +152,7 @@ fn would_have(step: &TraceStep) -> Option<Finding<'_>> {
         Consequence::Defer => Verdict::Defer,
         _ => Verdict::Pass,
     };
-    Some(Finding { step, verdict, action: consequence.as_str().to_owned() })
+    Some(Finding { step, verdict })
 }
 
 impl From<&TraceStep> for TraceRecord {

@@ -93,8 +93,8 @@ impl Service {
 
     /// Writes down and counts what was answered, later and beside other answers.
     pub(super) fn note(&self, request: &Request, decision: &Decision) {
-        let awaited = decision.thread.is_some_and(|(_, thread)| self.journal.awaits(thread));
-        if self.journal.note(decision.account(request, self.clock.now(), awaited)) {
+        let interest = self.journal.interest(decision.thread.map(|(_, thread)| thread));
+        if self.journal.note(decision.account(request, self.clock.now(), interest)) {
             self.metrics.count(decision);
         }
     }

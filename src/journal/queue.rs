@@ -26,9 +26,14 @@ pub(super) struct Queue {
 }
 
 impl Queue {
+    /// Whether there is room for a record.
+    pub(super) fn has_room(&self) -> bool {
+        self.waiting.len() < CAPACITY
+    }
+
     /// Takes a record, or drops it if there is no room.
     pub(super) fn push(&mut self, record: JournalRecord) {
-        if self.waiting.len() < CAPACITY {
+        if self.has_room() {
             self.waiting.push_back(record);
         } else {
             self.drop_some(1);
@@ -62,7 +67,8 @@ impl Queue {
         ((self.waiting.len() + in_batch) as u64, self.dropped_ever)
     }
 
-    fn drop_some(&mut self, records: u64) {
+    /// So many records are lost.
+    pub(super) fn drop_some(&mut self, records: u64) {
         self.dropped += records;
         self.dropped_ever += records;
     }

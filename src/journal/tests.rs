@@ -93,7 +93,9 @@ fn account(number: u64) -> Account {
         passed: false,
     };
     let timings = vec![("greylist", Duration::from_micros(1000))];
-    Account { request: Some(number), records: vec![record], counts: vec![count], timings, time: Timestamp::UNIX_EPOCH }
+    let thread = record.thread.map(|thread| (thread, record.verdict));
+    let (records, counts) = (vec![record], vec![count]);
+    Account { request: Some(number), records, unwritten: 0, thread, counts, timings, time: Timestamp::UNIX_EPOCH }
 }
 
 fn written(paper: &Paper) -> Vec<u64> {
@@ -132,6 +134,19 @@ async fn a_request_that_postfix_repeats_is_written_and_counted_once() {
     journal.write_sums().await;
     assert_eq!(written(&paper), [1, 2, 3, 3]);
     assert_eq!(lock(&paper.tallies)[0].counts[0].1, 4);
+}
+
+#[tokio::test]
+async fn whoever_makes_no_records_because_there_is_no_room_loses_none_from_the_count() {
+    let (journal, paper) = journal();
+    paper.away.store(true, Ordering::Relaxed);
+    let thread = account(0).thread.map(|(thread, _)| thread);
+    assert_eq!(journal.interest(thread), Interest { awaited: false, has_room: true });
+    (0..10_000).for_each(|number| assert!(journal.note(account(number))));
+    assert_eq!(journal.interest(thread), Interest { awaited: true, has_room: false });
+    journal.note(Account { records: Vec::new(), unwritten: 3, ..account(10_000) });
+    assert_eq!((journal.backlog(), journal.take_dropped()), ((10_000, 3), 3));
+    assert!(journal.interest(account(10_000).thread.map(|(thread, _)| thread)).awaited);
 }
 
 #[tokio::test]

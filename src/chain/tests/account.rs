@@ -1,7 +1,7 @@
 //! What decisions leave in the journal.
 
 use super::*;
-use crate::journal::Account;
+use crate::journal::{Account, Interest};
 use crate::protocol::ProtocolState;
 use crate::store::{Triplet, Verdict};
 
@@ -9,8 +9,10 @@ fn now() -> Timestamp {
     Timestamp::from_second(1_800_000_000).unwrap()
 }
 
+const INTEREST: Interest = Interest { awaited: false, has_room: true };
+
 async fn account_of(links: Vec<Link>, request: &Request) -> Account {
-    decide(&chain(links), request).await.account(request, now(), false)
+    decide(&chain(links), request).await.account(request, now(), INTEREST)
 }
 
 async fn account(links: Vec<Link>) -> Account {
@@ -112,8 +114,27 @@ async fn who_is_awaited_and_passes_in_another_way_is_written_down() {
     let request = request("1", "bob@example.net");
     for (awaited, expected) in [(true, &["greylist-client"][..]), (false, &[])] {
         let decision = decide(&chain(vec![link("greylist", Mode::Enforce, greylist.clone())]), &request).await;
-        let account = decision.account(&request, now(), awaited);
+        let account = decision.account(&request, now(), Interest { awaited, ..INTEREST });
         assert_eq!(told(&account).iter().map(|record| record.1).collect::<Vec<_>>(), expected);
+    }
+}
+
+#[tokio::test]
+async fn what_there_is_no_room_for_is_counted_and_its_conversation_remembered() {
+    let mut greylist = fake(Reason::GreylistNew, Consequence::Defer);
+    let triplet = Triplet { client: "a".into(), sender: "b".into(), recipient: "c".into() };
+    greylist.finding.triplet = Some(triplet.clone());
+    let links = vec![
+        link("other", Mode::Observe, fake(Reason::SpfFail, Consequence::Reject)),
+        link("greylist", Mode::Enforce, greylist),
+    ];
+    let request = request("1", "bob@example.net");
+    let decision = decide(&chain(links), &request).await;
+    for (has_room, written, unwritten) in [(true, 2, 0), (false, 0, 2)] {
+        let account = decision.account(&request, now(), Interest { has_room, ..INTEREST });
+        assert_eq!((account.records.len(), account.unwritten), (written, unwritten));
+        assert_eq!(account.thread, Some(((&triplet).into(), Verdict::Defer)));
+        assert_eq!(counted(&account).len(), 2);
     }
 }
 
