@@ -5,7 +5,7 @@ const VERBS: [(&str, bool); 6] =
     [("DUNNO", false), ("DEFER_IF_PERMIT", true), ("REJECT", true), ("DEFER", true), ("PREPEND", true), ("WARN", true)];
 
 /// An enhanced status code and a blank, then the text itself.
-const MAX_TEXT: usize = "4.7.1 ".len() + 200;
+const MAX_TEXT: usize = "5.7.23 ".len() + 200;
 
 /// RFC 5322 section 2.1.1.
 const MAX_HEADER: usize = 998;
@@ -58,5 +58,5 @@ fn what_postfix_would_misread_is_not_well_formed() {
     ] {
         assert_eq!(well_formed(octets.as_bytes()).is_ok(), expected, "{octets:?}");
     }
-    assert!(well_formed(format!("action=550 {}\n\n", "a".repeat(207)).as_bytes()).is_err());
+    assert!(well_formed(format!("action=550 {}\n\n", "a".repeat(208)).as_bytes()).is_err());
 }
