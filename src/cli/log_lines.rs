@@ -8,14 +8,14 @@ use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// How long lines are gathered while there are many.
-const PAUSE: Duration = Duration::from_millis(2);
+/// How long lines are gathered while there are many. To wake up for a write takes as long as some lines.
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// The most octets that are gathered while nobody reads: some seconds of the heaviest traffic.
 const ROOM: usize = 8 * 1024 * 1024;
 
-/// Octets that are kept for the lines to come.
-const KEPT: usize = 64 * 1024;
+/// Octets that are kept for the lines to come: those of a pause in heavy traffic.
+const KEPT: usize = 128 * 1024;
 
 /// How long the end waits for a reader that does not read.
 const LAST_WORDS: Duration = Duration::from_secs(2);
