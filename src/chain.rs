@@ -31,6 +31,10 @@ use crate::config::Exempt;
 use crate::dns::blocklist::Blocklist;
 use crate::lists::Snapshot;
 use crate::protocol::Request;
+use crate::text::printable;
+
+/// The most octets of a role account's name that are shown, with whatever is behind a `+`.
+const MAX_ROLE: usize = 320;
 
 /// The one world in which a request is judged, whatever is reloaded meanwhile.
 pub struct World {
@@ -93,7 +97,7 @@ impl Chain {
         }
         let role = self.role_account(request);
         if let Some(role) = role {
-            course.exempt(Reason::ExemptRecipient, &format!("{role} is a role account"));
+            course.exempt(Reason::ExemptRecipient, &format!("{} is a role account", printable(role, MAX_ROLE)));
         }
         if request.client_address.is_none() {
             return course.into_decision(); // nothing can be said about a client that Postfix does not know itself

@@ -31,7 +31,7 @@ pub struct Account {
     pub records: Vec<JournalRecord>,
     /// How many records were not made, because there was no room for them.
     pub unwritten: u64,
-    /// The conversation that the decision was about, and what it meant for the recipient.
+    /// The conversation that the decision was about, and what it meant for the recipient, where that changes who is awaited.
     pub thread: Option<(Thread, Verdict)>,
     /// What is counted.
     pub counts: Vec<Count>,
@@ -112,12 +112,14 @@ impl Journal {
         }
         noted.sums.add(counts, &timings, time);
         match thread {
-            Some((Thread(thread), Verdict::Defer)) => drop(noted.open.insert(thread.cast_unsigned())),
+            Some((Thread(thread), Verdict::Defer)) => {
+                noted.open.insert(thread.cast_unsigned());
+            }
             Some((Thread(thread), _)) => noted.open.remove(thread.cast_unsigned()),
             None => {}
         }
         noted.queue.drop_some(unwritten);
-        if records.is_empty() {
+        if records.is_empty() && unwritten == 0 {
             return true;
         }
         for record in records {

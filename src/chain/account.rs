@@ -18,17 +18,20 @@ const MAX_KEPT: usize = 320;
 
 impl Decision {
     /// What the decision about `request`, made at `time`, leaves in the journal: records of what was refused, deferred or
-    /// passed after waiting, or would have been; numbers of everything. If who was deferred before passes now that is written
-    /// down, whatever the reason.
+    /// passed after waiting, or would have been; numbers of everything. Whoever is awaited and passes now is written down, whatever
+    /// the reason; without room, records are only counted.
     pub fn account(&self, request: &Request, time: Timestamp, interest: Interest) -> Account {
         let steps = self.trace.iter().filter(|step| step.check != EXEMPT);
         let enforced = self.enforced(interest.awaited);
         let thread = enforced.as_ref().and_then(|found| Some((self.thread_of(found.step)?, found.verdict)));
-        let mut findings: Vec<_> = self.trace.iter().filter_map(would_have).chain(enforced).collect();
-        let unwritten = if interest.has_room { 0 } else { findings.drain(..).count() as u64 };
+        let findings: Vec<_> = self.trace.iter().filter_map(would_have).chain(enforced).collect();
+        let (records, unwritten) = match interest.has_room {
+            true => (self.records(&findings, request, time), 0),
+            false => (Vec::new(), findings.len() as u64),
+        };
         Account {
             request: fingerprint(request),
-            records: self.records(&findings, request, time),
+            records,
             unwritten,
             thread,
             counts: self.counts(request, time),

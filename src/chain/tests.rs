@@ -28,7 +28,8 @@ impl Check for Fake {
             let trusted = if context.trusted { " of a friend" } else { "" };
             let vouched = context.vouched_by.map(|domain| format!(" of {domain}")).unwrap_or_default();
             let evidence = format!("{}{suspect}{trusted}{vouched}", self.finding.evidence);
-            Finding { evidence, ..self.finding.clone() }
+            let result = self.finding.result.clone().filter(|_| context.tells_results);
+            Finding { evidence, result, ..self.finding.clone() }
         })
     }
 
@@ -273,8 +274,9 @@ async fn what_strangers_put_into_a_role_account_is_shown_clean_and_cut() {
     for tag in ["\u{1b}[31m\0\u{202e}", &"x".repeat(60_000)] {
         let request = request("1.2.3", &format!("postmaster+{tag}@example.net"));
         let evidence = &decide(&chain(vec![]), &request).await.trace[0].evidence;
-        let is_clean = evidence.len() <= 1003 && !evidence.chars().any(crate::text::is_unprintable);
-        assert!(is_clean && evidence.starts_with("postmaster+"), "{evidence}");
+        let is_clean = evidence.len() <= 400 && !evidence.chars().any(crate::text::is_unprintable);
+        let says_all = evidence.starts_with("postmaster+") && evidence.ends_with(" is a role account");
+        assert!(is_clean && says_all, "{evidence}");
     }
 }
 

@@ -144,7 +144,10 @@ async fn whoever_makes_no_records_because_there_is_no_room_loses_none_from_the_c
     assert_eq!(journal.interest(thread), Interest { awaited: false, has_room: true });
     (0..10_000).for_each(|number| assert!(journal.note(account(number))));
     assert_eq!(journal.interest(thread), Interest { awaited: true, has_room: false });
+    journal.arrived().await;
     journal.note(Account { records: Vec::new(), unwritten: 3, ..account(10_000) });
+    let told = tokio::time::timeout(Duration::from_secs(10), journal.arrived()).await;
+    assert!(told.is_ok(), "who writes is told as long as anything waits");
     assert_eq!((journal.backlog(), journal.take_dropped()), ((10_000, 3), 3));
     assert!(journal.interest(account(10_000).thread.map(|(thread, _)| thread)).awaited);
 }

@@ -201,6 +201,17 @@ mod tests {
         decoder.input().extend_from_slice(&large);
         assert!(decoder.next_request().unwrap().is_some());
         assert!(decoder.input().capacity() <= 8 * 1024);
+        assert!(decoder.attributes.capacity() <= 512);
+    }
+
+    #[test]
+    fn nothing_of_a_request_is_left_for_the_next() {
+        let mut decoder = Decoder::default();
+        let other = b"request=smtpd_access_policy\nsasl_username=alice\ninstance=1.2.3\nrecipient=bob@example.net\n\n";
+        decoder.input().extend_from_slice(&[other, SIMPLE].concat());
+        assert!(decoder.next_request().unwrap().unwrap().authenticated);
+        let next = decoder.next_request().unwrap().unwrap();
+        assert_eq!((next.authenticated, next.instance.as_str(), next.recipient), (false, "", None));
     }
 
     #[test]

@@ -75,6 +75,12 @@ impl Attributes {
         place.and_then(|(begin, end)| self.text.get(begin..end)).unwrap_or_default()
     }
 
+    /// How many octets there is room for.
+    #[cfg(test)]
+    pub(super) fn capacity(&self) -> usize {
+        self.text.capacity()
+    }
+
     /// Forgets all values.
     pub fn clear(&mut self) {
         self.text.clear();

@@ -173,7 +173,24 @@ mod tests {
 
     #[test]
     fn names_in_ascii_become_the_labels_that_pushing_makes() {
-        for name in ["a", "Example.ORG", "1.2.0.192.list.example", r"a\.b.c", "x..y", ".x", "x.", &"a.".repeat(100)] {
+        let labels = |lengths: &[usize]| lengths.iter().map(|length| "x".repeat(*length)).collect::<Vec<_>>().join(".");
+        for name in [
+            "a",
+            "Example.ORG",
+            "1.2.0.192.list.example",
+            r"a\.b.c",
+            "x..y",
+            ".x",
+            "x.",
+            &labels(&[46, 7]), // a length that is a dot
+            &labels(&[7, 46, 46]),
+            &labels(&[63, 1]),
+            &labels(&[64, 1]),
+            &labels(&[63, 63, 63, 61]),
+            &labels(&[63, 63, 63, 62]),
+            &labels(&[1; 127]),
+            &labels(&[1; 128]),
+        ] {
             let mut pushed = Question { labels: Vec::new(), kind: RecordType::A };
             let fits = name.split('.').try_for_each(|label| pushed.push(label.as_bytes()));
             assert_eq!(ascii_labels(name), fits.map(|()| pushed.labels), "{name}");

@@ -47,7 +47,8 @@ pub(super) fn inspect(connection: &Connection) -> rusqlite::Result<Schema> {
     })
 }
 
-/// Brings the schema up to date, each step in a transaction of its own.
+/// Brings the schema up to date, each step in a transaction of its own. After an error the connection is of no more use: a step
+/// may have left a setting behind.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), Trouble> {
     while step(connection)? {}
     Ok(())
@@ -96,6 +97,8 @@ mod tests {
     fn a_record_is_checked_without_a_table_of_verdicts() {
         let mut connection = Connection::open_in_memory().unwrap();
         migrate(&mut connection).unwrap();
+        let is_writable: i64 = connection.pragma_query_value(None, "writable_schema", |row| row.get(0)).unwrap();
+        assert_eq!(is_writable, 0);
         let mut explained = connection.prepare(&format!("EXPLAIN {RECORD}")).unwrap();
         let steps: Vec<String> =
             explained.query_map(["pass"], |row| row.get(1)).unwrap().collect::<Result<_, _>>().unwrap();
@@ -114,6 +117,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("postward.db");
         let mut connection = Connection::open(&path).unwrap();
+        connection.pragma_update(None, "journal_mode", "wal").unwrap();
         for sql in MIGRATIONS.iter().take(6) {
             connection.execute_batch(sql).unwrap();
         }
