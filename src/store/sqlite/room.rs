@@ -96,17 +96,25 @@ fn most_crowded_neighbour(connection: &Connection, newcomer: &str) -> rusqlite::
     connection.prepare_cached(sql)?.query_row(params![newcomer, NEIGHBOURS], |row| row.get(0)).optional()
 }
 
+/// One by one, because SQLite makes a table of those that are meant unless it can only be one. To be rid of it takes longer than to
+/// remove a triplet.
 fn evict_from_network(connection: &Connection, network: &str, count: u64) -> rusqlite::Result<u64> {
-    let sql = "DELETE FROM triplet WHERE id IN
-                   (SELECT id FROM triplet WHERE passed = 0 AND network = ?1 ORDER BY first_seen, id LIMIT ?2)";
-    connection.prepare_cached(sql)?.execute(params![network, count]).map(|evicted| evicted as u64)
+    let sql = "DELETE FROM triplet WHERE id =
+                   (SELECT id FROM triplet WHERE passed = 0 AND network = ?1 ORDER BY first_seen, id LIMIT 1)";
+    let mut statement = connection.prepare_cached(sql)?;
+    for evicted in 0..count {
+        if statement.execute([network])? == 0 {
+            return Ok(evicted);
+        }
+    }
+    Ok(count)
 }
 
 /// The index knows the hour only; of those of the oldest hour so many are compared.
 const PEERS: u64 = 50;
 
 fn evict_oldest(connection: &Connection) -> rusqlite::Result<u64> {
-    let sql = "DELETE FROM triplet WHERE id IN
+    let sql = "DELETE FROM triplet WHERE id =
                    (SELECT id FROM (SELECT id, first_seen FROM triplet WHERE passed = 0
                                     ORDER BY first_seen / 4096, id LIMIT ?1)
                     ORDER BY first_seen, id LIMIT 1)";
