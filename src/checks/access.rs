@@ -97,7 +97,7 @@ fn found(hit: &Hit<'_>) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::Timestamp;
+    use crate::checks::tests as testing;
     use crate::lists::SnapshotBuilder;
     use crate::protocol::{Attribute, Attributes, Request};
     use crate::store::EntryRecord;
@@ -124,17 +124,7 @@ mod tests {
         attributes.set_first(Attribute::Recipient, "bob@example.net".into());
         let request = Request::from_attributes(&attributes).unwrap();
         let lists = lists.finish().unwrap();
-        let context = Context {
-            request: &request,
-            lists: &lists,
-            clock_is_sure: true,
-            now: Timestamp::UNIX_EPOCH,
-            suspect: false,
-            trusted: false,
-            tells_results: false,
-            vouched_by: None,
-        };
-        Access {}.find(&context).await
+        Access {}.find(&testing::context(&request, &lists)).await
     }
 
     #[tokio::test]

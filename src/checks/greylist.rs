@@ -416,16 +416,7 @@ mod tests {
         let client_name = name.map(str::to_owned);
         let request = Request { client_name, ..testing::request("192.0.2.77", "a@example.org", "x.example") };
         let (lists, now) = (Snapshot::default(), at(0));
-        let context = Context {
-            request: &request,
-            lists: &lists,
-            now,
-            clock_is_sure: true,
-            suspect: false,
-            trusted: false,
-            tells_results: false,
-            vouched_by,
-        };
+        let context = Context { now, vouched_by, ..testing::context(&request, &lists) };
         let store = testing::parts().greylist;
         let check = GreylistCheck::new(options.clone(), store);
         check.attempt(&context).unwrap().identities
@@ -465,16 +456,7 @@ mod tests {
             let request = testing::request("192.0.2.77", "a@example.org", "x.example");
             let lists = Snapshot::default();
             let now = at(0);
-            let context = Context {
-                request: &request,
-                lists: &lists,
-                now,
-                clock_is_sure: true,
-                suspect,
-                trusted,
-                tells_results: false,
-                vouched_by: None,
-            };
+            let context = Context { now, suspect, trusted, ..testing::context(&request, &lists) };
             let finding = options.build(&testing::parts()).find(&context).await;
             assert_eq!(finding.reason, reason, "suspect {suspect}, trusted {trusted}");
         }
@@ -500,16 +482,7 @@ mod tests {
         let recipient = Some(Mailbox::parse(&long));
         let request = Request { recipient, ..testing::request("192.0.2.7", &long, "x.example") };
         let (lists, now) = (Snapshot::default(), at(0));
-        let context = Context {
-            request: &request,
-            lists: &lists,
-            now,
-            clock_is_sure: true,
-            suspect: false,
-            trusted: false,
-            tells_results: false,
-            vouched_by: None,
-        };
+        let context = Context { now, ..testing::context(&request, &lists) };
         let attempt = check().attempt(&context).unwrap();
         assert_eq!((attempt.sender.len(), attempt.recipient.len()), (MAX_KEY, MAX_KEY));
     }

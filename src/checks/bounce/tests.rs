@@ -42,16 +42,7 @@ fn request(state: &str, sender: &str, recipient: &str, count: &str) -> Request {
 /// What is found, if the check is asked at all.
 async fn find_at(check: &dyn Check, request: &Request, now: Timestamp) -> Option<Finding> {
     let lists = Snapshot::default();
-    let context = Context {
-        request,
-        lists: &lists,
-        now,
-        clock_is_sure: true,
-        suspect: false,
-        trusted: false,
-        tells_results: true,
-        vouched_by: None,
-    };
+    let context = Context { now, ..testing::context(request, &lists) };
     if check.applies_to(request.protocol_state) { Some(check.find(&context).await) } else { None }
 }
 
