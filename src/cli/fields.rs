@@ -12,11 +12,16 @@ use tracing_subscriber::fmt::FormatFields;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
 
+use crate::text::OctetSet;
+
 /// Room for the fields of nearly all lines.
 const USUAL_LINE: usize = 512;
 
 /// What is said comes as it is, before the fields and without a name.
 const MESSAGE: &str = "message";
+
+/// What stands between quotes as it is.
+const QUOTABLE: OctetSet = OctetSet::range(b' ', b'~').without(b'"').without(b'\\');
 
 /// Writes fields without colours.
 pub(super) struct Plain;
@@ -51,7 +56,7 @@ impl Line {
 
 impl Visit for Line {
     fn record_str(&mut self, field: &Field, value: &str) {
-        if !is_quotable(value) {
+        if !QUOTABLE.has_all(value.as_bytes()) {
             return self.write(field.name(), format_args!("{value:?}"));
         }
         self.begin(field.name());
@@ -63,11 +68,6 @@ impl Visit for Line {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         self.write(field.name(), format_args!("{value:?}"));
     }
-}
-
-/// Whether it stands between quotes as it is. No octet ends the search, so that many are looked at in one step.
-fn is_quotable(text: &str) -> bool {
-    text.bytes().fold(true, |plain, octet| plain & matches!(octet, b' '..=b'~') & (octet != b'"') & (octet != b'\\'))
 }
 
 /// When it was, in UTC.

@@ -90,7 +90,8 @@ const MAIL: &[&str] = &[
 /// kind of line. A name that speaks of mail is never generic. `name` is in lower case and without final dot.
 pub fn is_generic(name: &str, address: IpAddr) -> bool {
     let (host, organisation) = split(name);
-    if organisation.contains("mail") || organisation.contains("smtp") {
+    // To look for two words of four letters at once is much faster than the library's search, which is made for long texts.
+    if organisation.as_bytes().windows(4).any(|part| part == b"mail" || part == b"smtp") {
         return false; // it sends for others, and numbers its servers by their addresses
     }
     if words(host).any(|word| MAIL.contains(&without_number(word))) {
