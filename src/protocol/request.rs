@@ -46,46 +46,21 @@ attributes! {
     CcertSubject = "ccert_subject",
 }
 
-/// The values of a request, as far as they were given. They stand behind one another, because to make room for each by itself
-/// would cost more than reading them.
+/// The values of a request, as far as they were given.
 #[derive(Debug, Clone, Default)]
-pub struct Attributes {
-    text: String,
-    /// Where in `text` each of them begins and ends.
-    places: [Option<(usize, usize)>; Attribute::ALL.len()],
-}
+pub struct Attributes<'a>([Option<Cow<'a, str>>; Attribute::ALL.len()]);
 
-/// Room for the values of nearly all requests, and all that is kept for the next.
-const USUAL_VALUES: usize = 256;
-
-impl Attributes {
+impl<'a> Attributes<'a> {
     /// Sets a value unless it has been set before: the first occurrence wins.
-    pub fn set_first(&mut self, attribute: Attribute, value: Cow<'_, str>) {
-        if let Some(place @ None) = self.places.get_mut(attribute as usize) {
-            self.text.reserve(value.len().max(USUAL_VALUES.saturating_sub(self.text.len())));
-            let begin = self.text.len();
-            self.text.push_str(&value);
-            *place = Some((begin, self.text.len()));
+    pub fn set_first(&mut self, attribute: Attribute, value: Cow<'a, str>) {
+        if let Some(place) = self.0.get_mut(attribute as usize) {
+            place.get_or_insert(value);
         }
     }
 
     /// The value, empty when there is none.
     pub fn get(&self, attribute: Attribute) -> &str {
-        let place = self.places.get(attribute as usize).copied().flatten();
-        place.and_then(|(begin, end)| self.text.get(begin..end)).unwrap_or_default()
-    }
-
-    /// How many octets there is room for.
-    #[cfg(test)]
-    pub(super) fn capacity(&self) -> usize {
-        self.text.capacity()
-    }
-
-    /// Forgets all values.
-    pub fn clear(&mut self) {
-        self.text.clear();
-        self.text.shrink_to(USUAL_VALUES);
-        self.places = Default::default();
+        self.0.get(attribute as usize).and_then(Option::as_deref).unwrap_or_default()
     }
 }
 
@@ -138,7 +113,7 @@ pub struct Request {
 
 impl Request {
     /// Gives attributes their meaning. None but `request` is required.
-    pub fn from_attributes(attributes: &Attributes) -> Result<Self, ProtocolError> {
+    pub fn from_attributes(attributes: &Attributes<'_>) -> Result<Self, ProtocolError> {
         let get = |attribute| attributes.get(attribute);
         if get(Attribute::Request) != "smtpd_access_policy" {
             let shown = text::printable(get(Attribute::Request), 60).into_owned();
