@@ -1,7 +1,10 @@
 //! What a decision leaves in the journal.
 
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::hash::BuildHasher as _;
+use std::sync::LazyLock;
 use std::time::Duration;
+
+use hashbrown::DefaultHashBuilder;
 
 use super::decision::{Decision, TraceStep};
 use super::steps::Mode;
@@ -9,6 +12,7 @@ use crate::batv;
 use crate::checks::{Consequence, Reason};
 use crate::clock::Timestamp;
 use crate::journal::{Account, Interest, slot_of};
+use crate::mail::Mailbox;
 use crate::protocol::{Action, ProtocolState, Request};
 use crate::store::{Count, JournalRecord, Thread, TraceRecord, Verdict};
 use crate::text::cut;
@@ -171,11 +175,12 @@ impl From<&TraceStep> for TraceRecord {
     }
 }
 
+/// Another one in each process: it is compared with those of the last seconds only.
 fn fingerprint(request: &Request) -> Option<u64> {
+    static HASHER: LazyLock<DefaultHashBuilder> = LazyLock::new(DefaultHashBuilder::default);
     if request.instance.is_empty() {
         return None;
     }
-    let mut hasher = DefaultHasher::new();
-    (&request.instance, request.recipient.as_ref(), request.protocol_state == ProtocolState::Rcpt).hash(&mut hasher);
-    Some(hasher.finish())
+    let recipient = request.recipient.as_ref().map(Mailbox::as_str);
+    Some(HASHER.hash_one((&*request.instance, recipient, request.protocol_state == ProtocolState::Rcpt)))
 }

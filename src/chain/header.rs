@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use hashbrown::DefaultHashBuilder;
 use jiff::tz::TimeZone;
 use moka::sync::Cache;
 
@@ -23,14 +24,17 @@ const MAX_TRANSACTION: Duration = Duration::from_secs(3600);
 
 /// Which recipient of which transaction has got which header.
 pub(super) struct Headers {
-    given: Cache<String, (Mailbox, Header)>,
+    given: Cache<String, (Mailbox, Header), DefaultHashBuilder>,
     host: String,
 }
 
 impl Default for Headers {
     fn default() -> Self {
         Self {
-            given: Cache::builder().max_capacity(MAX_INSTANCES).time_to_live(MAX_TRANSACTION).build(),
+            given: Cache::builder()
+                .max_capacity(MAX_INSTANCES)
+                .time_to_live(MAX_TRANSACTION)
+                .build_with_hasher(DefaultHashBuilder::default()), // Postfix chooses the keys, no stranger
             host: host_name(),
         }
     }

@@ -1,6 +1,8 @@
 //! What happened a moment ago, in bounded room.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
+
+use hashbrown::HashSet;
 
 /// The numbers that came last.
 pub(super) struct Recent<const ROOM: usize> {

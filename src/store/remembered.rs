@@ -1,11 +1,14 @@
 //! Answers that need no asking: what passed once is known without the store.
 
+use std::hash::Hash;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use equivalent::Equivalent;
-use quick_cache::sync::Cache;
+use hashbrown::DefaultHashBuilder;
+use quick_cache::UnitWeighter;
+use quick_cache::sync::{Cache, DefaultLifecycle};
 
 use super::{
     Answer, Attempt, ClientRecord, Forgotten, Greylist, GreylistStats, Memory, Purged, Retention, Selection, Sighting,
@@ -23,16 +26,20 @@ const PENDING: usize = 1_000;
 /// Uses are written back this often at most.
 const HOUR: Duration = Duration::from_secs(3600);
 
+/// Every request is looked for in several of these. Nobody gets into the large ones without waiting, which makes it dear to search
+/// for keys that collide, so the cheaper hasher will do; its seed differs from process to process.
+type Known<K, V> = Cache<K, V, UnitWeighter, DefaultHashBuilder>;
+
 /// A greylist in front of another, which remembers passed triplets and known clients.
 ///
 /// It is right as long as nobody else changes what passed: when [`Greylist::revision`] moves or the retention changes, call
 /// [`forget_answers`](Self::forget_answers).
 #[derive(Debug)]
 pub struct Remembered<G: ?Sized> {
-    passed: Cache<Triplet, Arc<Item>>,
-    clients: Cache<String, Arc<Item>>,
+    passed: Known<Triplet, Arc<Item>>,
+    clients: Known<String, Arc<Item>>,
     /// Attempts whose triplets may pass any moment, with what the store said of them.
-    pending: Cache<Triplet, Sighting>,
+    pending: Known<Triplet, Sighting>,
     /// Counts `forget_answers`, so that an answer that was under way meanwhile is not remembered.
     era: AtomicU64,
     store: Arc<G>,
@@ -54,9 +61,9 @@ impl<G: Greylist + ?Sized + 'static> Remembered<G> {
     /// Remembers what `store` says.
     pub fn new(store: Arc<G>) -> Self {
         Self {
-            passed: Cache::new(CAPACITY),
-            clients: Cache::new(CAPACITY),
-            pending: Cache::new(PENDING),
+            passed: with_room(CAPACITY),
+            clients: with_room(CAPACITY),
+            pending: with_room(PENDING),
             era: AtomicU64::new(0),
             store,
         }
@@ -251,6 +258,10 @@ impl<G: Greylist + ?Sized + 'static> Greylist for Remembered<G> {
     fn revision(&self) -> Answer<'_, u64> {
         self.store.revision()
     }
+}
+
+fn with_room<K: Eq + Hash, V: Clone>(room: usize) -> Known<K, V> {
+    Cache::with(room, room as u64, UnitWeighter, DefaultHashBuilder::default(), DefaultLifecycle::default())
 }
 
 /// A [`Triplet`] that is only looked for.
