@@ -72,9 +72,7 @@ impl Chain {
 
     /// Answers a request, and logs the decision.
     pub async fn answer(&self, request: &Request, world: &World) -> Decision {
-        let started = Instant::now();
-        let mut decision = self.decide(request, world).await;
-        decision.elapsed = started.elapsed();
+        let decision = self.decide(request, world).await;
         log::decision(&decision, request);
         decision
     }
@@ -102,7 +100,7 @@ impl Chain {
         if request.client_address.is_none() {
             return course.into_decision(); // nothing can be said about a client that Postfix does not know itself
         }
-        let end = Instant::now() + self.deadline;
+        let end = course.started() + self.deadline;
         let checks = self.run(request, world, role.is_some(), end, &mut course);
         if within(self.deadline, pin!(checks)).await.is_none() {
             course.fail(Reason::Deadline, &format!("no answer within {:?}", self.deadline));

@@ -24,7 +24,7 @@ pub struct Decision {
     pub trace: Vec<TraceStep>,
     /// The conversation that the recipient belongs to, and the check that remembers it.
     pub thread: Option<(&'static str, Thread)>,
-    /// How long it took; nothing where nobody waited for it.
+    /// How long it took to the end of its last step; nothing where none was asked.
     pub elapsed: Duration,
 }
 
@@ -79,11 +79,29 @@ pub(super) struct Course {
     delayed: Option<Duration>,
     thread: Option<(&'static str, Thread)>,
     running: Option<(&'static str, Mode, Instant)>,
-    /// When the step before ended, which is when the next begins: to look at the clock costs as much as some steps.
-    ended: Option<Instant>,
+    times: Times,
+}
+
+/// When it began, and when the last step ended, which is when the next begins: to look at the clock costs as much as some steps.
+#[derive(Debug)]
+struct Times {
+    started: Instant,
+    ended: Instant,
+}
+
+impl Default for Times {
+    fn default() -> Self {
+        let now = Instant::now();
+        Self { started: now, ended: now }
+    }
 }
 
 impl Course {
+    /// When it began: when it was made.
+    pub(super) fn started(&self) -> Instant {
+        self.times.started
+    }
+
     /// Whether a step found the request suspect.
     pub(super) fn suspect(&self) -> bool {
         self.suspect
@@ -127,9 +145,8 @@ impl Course {
 
     /// A check is asked; answers when.
     pub(super) fn begin(&mut self, check: &'static str, mode: Mode) -> Instant {
-        let begun = self.ended.unwrap_or_else(Instant::now);
-        self.running = Some((check, mode, begun));
-        begun
+        self.running = Some((check, mode, self.times.ended));
+        self.times.ended
     }
 
     /// The check that was asked has answered: breaks when the decision is made.
@@ -169,7 +186,7 @@ impl Course {
     /// The checks did not come to an end; whatever they were about to find counts against nobody. That changes the answer, even
     /// if it was an observed step that took so long.
     pub(super) fn fail(&mut self, reason: Reason, evidence: &str) {
-        self.running.get_or_insert(("chain", Mode::Enforce, Instant::now())).1 = Mode::Enforce;
+        self.running.get_or_insert(("chain", Mode::Enforce, self.times.ended)).1 = Mode::Enforce;
         self.end(Some(reason), clean(evidence.into()), Some(Consequence::Ignore));
     }
 
@@ -179,7 +196,8 @@ impl Course {
         let last = self.trace.iter().rev().find(|step| step.mode == Mode::Enforce && step.reason.is_some());
         let (check, reason) = (last.map(|step| step.check), last.and_then(|step| step.reason));
         let (action, thread) = (self.action.unwrap_or(Action::Dunno), self.thread);
-        Decision { action, check, reason, trace: self.trace, thread, elapsed: Duration::ZERO }
+        let elapsed = self.times.ended.duration_since(self.times.started);
+        Decision { action, check, reason, trace: self.trace, thread, elapsed }
     }
 
     fn answer(&mut self, action: Action) -> ControlFlow<()> {
@@ -190,7 +208,7 @@ impl Course {
     fn end(&mut self, reason: Option<Reason>, evidence: String, consequence: Option<Consequence>) -> Mode {
         let Some((check, mode, begun)) = self.running.take() else { return Mode::Off };
         let now = Instant::now();
-        self.ended = Some(now);
+        self.times.ended = now;
         self.trace.push(TraceStep {
             check,
             mode,
