@@ -40,7 +40,7 @@
 //! | [`metrics`] | what was answered, in numbers that only grow |
 //! | [`http`] | what is shown of all this: metrics, status, a page for people; it can change nothing |
 //! | [`doctor`] | what is wrong with the way Postfix and postward are set up: settings in, findings out |
-//! | [`daemon`] | what runs: listeners, connections, the dialogues on them, reload, upkeep; what systemd gives and is told |
+//! | [`daemon`] | what runs: listeners, workers, connections, the dialogues on them, reload, upkeep; what systemd gives and is told |
 //! | [`cli`] | what a person types: one file for each command |
 //!
 //! # What always holds

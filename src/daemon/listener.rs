@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::watch;
 
 use super::activation::Inherited;
@@ -21,6 +21,7 @@ use super::connection::converse;
 use super::dialogue::Dialogue;
 use super::quiet::Quiet;
 use super::registry::Registry;
+use super::workers::Workers;
 use super::{ServeError, ended};
 use crate::config::{Endpoint, SocketMode};
 
@@ -164,13 +165,14 @@ impl Listener {
     pub(super) async fn accept<D: Dialogue>(
         self: Arc<Self>,
         begin: impl Fn() -> D,
+        workers: Workers,
         registry: Registry,
         mut ending: watch::Receiver<bool>,
     ) {
         loop {
             let for_connections = ending.clone();
             tokio::select! {
-                accepted = self.accept_one(&begin, &registry, for_connections) => if let Err(error) = accepted {
+                accepted = self.accept_one(&begin, &workers, &registry, for_connections) => if let Err(error) = accepted {
                     self.recover(&error, &registry).await;
                 },
                 () = ended(&mut ending) => return,
@@ -181,6 +183,7 @@ impl Listener {
     async fn accept_one<D: Dialogue>(
         &self,
         begin: impl Fn() -> D,
+        workers: &Workers,
         registry: &Registry,
         ending: watch::Receiver<bool>,
     ) -> io::Result<()> {
@@ -188,15 +191,21 @@ impl Listener {
             Socket::Inet(listener) => {
                 let (stream, peer) = listener.accept().await?;
                 stream.set_nodelay(true)?;
-                tokio::spawn(converse(stream, peer.to_string(), begin(), registry.open(), ending));
+                let (stream, peer) = (stream.into_std()?, peer.to_string());
+                workers.spawn(|| {
+                    let stream = TcpStream::from_std(stream)?;
+                    Ok(converse(stream, peer, begin(), registry.open(), ending))
+                })
             }
             Socket::Unix { listener, .. } => {
                 let (stream, _) = listener.accept().await?;
-                let peer = self.endpoint.to_string();
-                tokio::spawn(converse(stream, peer, begin(), registry.open(), ending));
+                let (stream, peer) = (stream.into_std()?, self.endpoint.to_string());
+                workers.spawn(|| {
+                    let stream = UnixStream::from_std(stream)?;
+                    Ok(converse(stream, peer, begin(), registry.open(), ending))
+                })
             }
         }
-        Ok(())
     }
 
     /// The next connection, for whoever looks after it himself.

@@ -1,4 +1,4 @@
-//! What runs: listeners, a task for each connection, and what has to be done beside requests.
+//! What runs: listeners, workers with a task for each connection, and what has to be done beside requests.
 //!
 //! The parts are made ready before they are put together: a policy that has been found right, listeners that are bound, a
 //! store that is open. From then on nothing but SIGTERM ends the daemon; a broken policy file, a full disk or a peer that talks
@@ -19,6 +19,7 @@ mod sources;
 mod supervisor;
 mod upkeep;
 mod web;
+mod workers;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -36,6 +37,7 @@ use self::maps::MapDialogue;
 use self::observer::Observer;
 use self::registry::Registry;
 use self::service::Service;
+use self::workers::Workers;
 use crate::chain::Policy;
 use crate::clock::SystemClock;
 use crate::config::{Config, ConfigError, Endpoint};
@@ -79,6 +81,9 @@ pub enum ServeError {
     /// The operating system refuses something that everything depends on.
     #[error("cannot handle signals: {0}")]
     Signals(std::io::Error),
+    /// As much.
+    #[error("cannot start the threads that answer: {0}")]
+    Threads(std::io::Error),
 }
 
 /// Runs the daemon until SIGTERM or SIGINT.
@@ -98,18 +103,22 @@ pub async fn serve(policy_file: &Path, database: Option<&Path>) -> Result<(), Se
         service.want_reload();
     }
     let upkeep = tokio::spawn(upkeep::run(service.clone()));
-    let watched = store.clone();
-    tokio::spawn(supervisor::keep_watched(move || watched.is_alive()));
+    let (workers, running) = Workers::start().map_err(ServeError::Threads)?;
+    let (watched, watched_workers) = (store.clone(), workers.clone());
+    tokio::spawn(supervisor::keep_watched(async move || {
+        watched_workers.respond().await;
+        watched.is_alive()
+    }));
     let (ending, ended) = watch::channel(false);
     let registry = Registry::sized_to_descriptors();
     for listener in &listeners {
         let begin = with(&service, PolicyDialogue::with);
-        tokio::spawn(listener.clone().accept(begin, registry.clone(), ended.clone()));
+        tokio::spawn(listener.clone().accept(begin, workers.clone(), registry.clone(), ended.clone()));
         tracing::info!(endpoint = %listener.endpoint(), "listening");
     }
     for listener in &map_listeners {
         let begin = with(&service, MapDialogue::with);
-        tokio::spawn(listener.clone().accept(begin, registry.clone(), ended.clone()));
+        tokio::spawn(listener.clone().accept(begin, workers.clone(), registry.clone(), ended.clone()));
         tracing::info!(endpoint = %listener.endpoint(), "serving the maps batv-sign and batv-verify");
     }
     for listener in &http_listeners {
@@ -145,6 +154,7 @@ pub async fn serve(policy_file: &Path, database: Option<&Path>) -> Result<(), Se
         service.journal().write_sums().await;
     };
     let _ = tokio::time::timeout(LAST_WORDS, last_words).await;
+    drop(running);
     Ok(())
 }
 

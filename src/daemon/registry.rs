@@ -16,8 +16,8 @@ use tokio::sync::Notify;
 
 use crate::dns::MOST_DESCRIPTORS;
 
-/// Descriptors that are kept for the database, the log and list sources; the DNS gets some more.
-const RESERVED: u64 = 64;
+/// Descriptors that are kept for the database, the log, list sources and workers; the DNS gets some more.
+const RESERVED: u64 = 96;
 
 /// The connections that are open.
 #[derive(Clone)]

@@ -27,13 +27,13 @@ pub(super) fn stopping() {
 
 /// Tells as often as the service manager wants to hear it that the daemon works: that this is said at all shows that tasks
 /// run, and `works` says the rest. When it is not said for too long, the daemon is started anew.
-pub(super) async fn keep_watched(works: impl Fn() -> bool) {
+pub(super) async fn keep_watched(works: impl AsyncFn() -> bool) {
     let Some(limit) = watchdog_enabled() else { return };
     let mut ticks = interval((limit / 3).max(Duration::from_millis(10)));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        if works() {
+        if works().await {
             tell(&[Watchdog]);
         }
     }

@@ -9,10 +9,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use tokio::runtime::Handle;
-
 use super::arrivals::Book;
-use super::batch::{self, Change, Job, Jobs, Outcomes};
+use super::batch::{self, Change, Job, Jobs};
 use super::checkpoint::{Checkpointer, checkpoint};
 use super::keeper::Keeper;
 use super::shared::Shared;
@@ -53,7 +51,6 @@ impl Writer {
             shared: Arc::clone(&shared),
             uncheckpointed: None,
             checkpointer: Checkpointer::start(Arc::clone(&shared))?,
-            runtime: Handle::try_current().ok(),
         };
         let thread = std::thread::Builder::new().name("store-writer".to_owned()).spawn(move || work.run())?;
         Ok(Self { shared, jobs: Some(sender), thread: Some(thread) })
@@ -110,8 +107,6 @@ struct Work {
     /// Since when something is in the write-ahead log that is not in the database.
     uncheckpointed: Option<Instant>,
     checkpointer: Checkpointer,
-    /// Where those live who wait; `None` where the database was opened outside of any.
-    runtime: Option<Handle>,
 }
 
 impl Work {
@@ -175,7 +170,7 @@ impl Work {
             Ok(outcomes) => {
                 self.shared.work.committed(changes, started.elapsed());
                 self.uncheckpointed.get_or_insert(started);
-                self.tell(outcomes);
+                outcomes.tell();
             }
             Err((jobs, trouble)) => {
                 let error = trouble.clone().about(path);
@@ -183,15 +178,6 @@ impl Work {
                 self.keeper.met(trouble);
                 jobs.into_iter().for_each(|job| job.failed(error.clone()));
             }
-        }
-    }
-
-    /// To wake a task from this thread costs more than to find a row. So one task is begun that wakes all the others, while this
-    /// thread goes on with the next jobs.
-    fn tell(&self, outcomes: Outcomes) {
-        match &self.runtime {
-            Some(runtime) => drop(runtime.spawn(async { outcomes.tell() })),
-            None => outcomes.tell(),
         }
     }
 

@@ -1,0 +1,140 @@
+//! The threads that answer.
+//!
+//! Each has a runtime of its own, and a connection stays with the thread it was given to. The threads of tokio's usual runtime
+//! take work from each other, for which one wakes another at nearly every request; without that two processors answer a seventh
+//! more requests about known triplets (`benches/README.md`).
+
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::thread::available_parallelism;
+use std::time::Duration;
+
+use tokio::runtime::{Builder, Handle};
+use tokio::sync::oneshot;
+
+/// No more threads than this: each answers tens of thousands of requests a second, and costs memory and three descriptors.
+const MOST: usize = 8;
+
+/// How long the end waits for a thread that is not done. What is left then ends with the process.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// Where connections are served.
+#[derive(Clone)]
+pub(super) struct Workers(Arc<[Handle]>);
+
+/// The threads. They run until this is dropped.
+pub(super) struct Running {
+    endings: Vec<oneshot::Sender<()>>,
+    /// Closed when the last of them has ended.
+    ended: mpsc::Receiver<()>,
+}
+
+impl Workers {
+    /// Starts a thread for each processor.
+    pub(super) fn start() -> io::Result<(Self, Running)> {
+        let (alive, ended) = mpsc::channel();
+        let (mut workers, mut endings) = (Vec::new(), Vec::new());
+        for number in 0..available_parallelism().map_or(1, usize::from).min(MOST) {
+            let runtime = Builder::new_current_thread().enable_all().build()?;
+            let (ending, end) = oneshot::channel::<()>();
+            workers.push(runtime.handle().clone());
+            endings.push(ending);
+            let alive = alive.clone();
+            std::thread::Builder::new().name(format!("worker-{number}")).spawn(move || {
+                let _ = runtime.block_on(end);
+                drop((runtime, alive));
+            })?;
+        }
+        Ok((Self(workers.into()), Running { endings, ended }))
+    }
+
+    /// Begins a task where there are the fewest. `begin` is called for whom that is, so that a socket can be registered there,
+    /// and nowhere else.
+    pub(super) fn spawn<F>(&self, begin: impl FnOnce() -> io::Result<F>) -> io::Result<()>
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let worker = self.0.iter().min_by_key(|worker| worker.metrics().num_alive_tasks());
+        let _here = worker.map(Handle::enter);
+        tokio::spawn(begin()?);
+        Ok(())
+    }
+
+    /// Resolves when each of them has had a turn, which none that hangs ever has; answers whether all still run.
+    pub(super) async fn respond(&self) -> bool {
+        for worker in self.0.iter() {
+            if worker.spawn(async {}).await.is_err() {
+                return false;
+            }
+        }
+        true
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.endings.clear();
+        let _ = self.ended.recv_timeout(PATIENCE);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+    use std::sync::mpsc::channel;
+
+    use tokio::time::timeout;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_worker_that_hangs_is_noticed() {
+        let (workers, _running) = Workers::start().unwrap();
+        assert!(workers.respond().await);
+        let ((begins, begun), (goes_on, hangs)) = (channel(), channel::<()>());
+        let hang = async move {
+            begins.send(()).unwrap();
+            let _ = hangs.recv();
+        };
+        workers.spawn(|| Ok(hang)).unwrap();
+        begun.recv().unwrap();
+        assert!(timeout(Duration::from_millis(10), workers.respond()).await.is_err());
+        drop(goes_on);
+        assert!(workers.respond().await);
+    }
+
+    #[tokio::test]
+    async fn a_worker_that_has_died_is_noticed() {
+        let (workers, running) = Workers::start().unwrap();
+        drop(running);
+        assert!(!workers.respond().await);
+    }
+
+    #[tokio::test]
+    async fn work_is_spread_evenly() {
+        let (workers, _running) = Workers::start().unwrap();
+        for _ in 0..10 * workers.0.len() {
+            workers.spawn(|| Ok(pending())).unwrap();
+        }
+        for worker in workers.0.iter() {
+            assert_eq!(worker.metrics().num_alive_tasks(), 10);
+        }
+    }
+
+    #[tokio::test]
+    async fn nothing_is_left_of_them_at_the_end() {
+        let (workers, running) = Workers::start().unwrap();
+        let precious = Arc::new(());
+        for _ in 0..10 {
+            let held = Arc::clone(&precious);
+            let hold = async move {
+                pending::<()>().await;
+                drop(held);
+            };
+            workers.spawn(|| Ok(hold)).unwrap();
+        }
+        drop(running);
+        assert_eq!(Arc::strong_count(&precious), 1);
+    }
+}
