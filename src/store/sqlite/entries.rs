@@ -18,6 +18,9 @@ const BATCH: usize = 1_000;
 /// The columns that [`entry_record`] reads.
 pub(super) const COLUMNS: &str = "id, client, sender, recipient, action, text, comment, expires, source";
 
+/// As the index is written, so that it is used: there may be a million entries of other sources.
+const REMOVE_SOURCE: &str = "DELETE FROM entry WHERE ifnull(source, 0) = ?1";
+
 impl Entries for Sqlite {
     fn generation(&self) -> Answer<'_, u64> {
         self.read(generation)
@@ -54,13 +57,16 @@ impl Entries for Sqlite {
     fn keep_sources(&self, sources: Vec<String>) -> Answer<'_, u64> {
         self.write(move |connection| {
             let marks = vec!["?"; sources.len()].join(", ");
-            let dropped = format!("SELECT name FROM followed_source WHERE name NOT IN ({marks})");
-            let removed = connection
-                .execute(&format!("DELETE FROM entry WHERE source IN ({dropped})"), params_from_iter(&sources))?;
-            connection.execute(
-                &format!("DELETE FROM followed_source WHERE name IN ({dropped})"),
-                params_from_iter(&sources),
-            )?;
+            let gone = format!("SELECT name FROM followed_source WHERE name NOT IN ({marks})");
+            let gone = connection
+                .prepare(&gone)?
+                .query_map(params_from_iter(&sources), |row| row.get(0))?
+                .collect::<rusqlite::Result<Vec<String>>>()?;
+            let mut removed = 0;
+            for source in gone {
+                removed += connection.execute(REMOVE_SOURCE, [&source])?;
+                connection.execute("DELETE FROM followed_source WHERE name = ?1", [&source])?;
+            }
             bump_if_any(connection, removed)
         })
     }
@@ -185,5 +191,22 @@ fn send_all(readers: &Readers, sender: &mpsc::Sender<Result<Vec<EntryRecord>, St
     });
     if let Err(error) = sent {
         let _ = sender.blocking_send(Err(error));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::open;
+    use super::*;
+
+    #[test]
+    fn to_remove_a_source_only_its_entries_are_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let connection = open::for_writing(&directory.path().join("postward.db"), Duration::from_secs(10)).unwrap();
+        let plan = format!("EXPLAIN QUERY PLAN {REMOVE_SOURCE}");
+        let plan: String = connection.query_one(&plan, ["x"], |row| row.get("detail")).unwrap();
+        assert!(plan.contains("SEARCH entry USING") && plan.contains("entry_patterns"), "{plan}");
     }
 }
