@@ -81,13 +81,14 @@ pub enum ServeError {
     /// The operating system refuses something that everything depends on.
     #[error("cannot handle signals: {0}")]
     Signals(std::io::Error),
-    /// As much.
+    /// It gives no threads.
     #[error("cannot start the threads that answer: {0}")]
     Threads(std::io::Error),
 }
 
 /// Runs the daemon until SIGTERM or SIGINT.
 pub async fn serve(policy_file: &Path, database: Option<&Path>) -> Result<(), ServeError> {
+    heap::keep_large_blocks_apart();
     let policy = Policy::load(policy_file)?;
     let mut signals = Signals::new().map_err(ServeError::Signals)?;
     let (listeners, map_listeners, overruled) = listen(&policy.config)?;
@@ -105,10 +106,7 @@ pub async fn serve(policy_file: &Path, database: Option<&Path>) -> Result<(), Se
     let upkeep = tokio::spawn(upkeep::run(service.clone()));
     let (workers, running) = Workers::start().map_err(ServeError::Threads)?;
     let (watched, watched_workers) = (store.clone(), workers.clone());
-    tokio::spawn(supervisor::keep_watched(async move || {
-        watched_workers.respond().await;
-        watched.is_alive()
-    }));
+    tokio::spawn(supervisor::keep_watched(async move || watched_workers.respond().await && watched.is_alive()));
     let (ending, ended) = watch::channel(false);
     let registry = Registry::sized_to_descriptors();
     for listener in &listeners {
