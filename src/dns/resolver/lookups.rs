@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use hickory_resolver::proto::rr::RData;
+use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tracing::{info, warn};
@@ -46,6 +47,8 @@ pub(super) trait Upstream: Send + Sync + 'static {
 #[derive(Debug)]
 pub(super) struct Lookups<U> {
     upstream: U,
+    /// Where lookups run, whoever asks: what they share must not hang because one of those who ask does.
+    runtime: Handle,
     /// The time for one lookup, waiting for its turn included.
     limit: Duration,
     turns: Semaphore,
@@ -58,10 +61,11 @@ pub(super) struct Lookups<U> {
 type Follower = watch::Receiver<Option<Outcome>>;
 
 impl<U: Upstream> Lookups<U> {
-    /// Lookups that take no longer than `limit`.
+    /// Lookups that take no longer than `limit`, in the runtime in which this is called.
     pub(super) fn new(upstream: U, limit: Duration) -> Arc<Self> {
         Arc::new(Self {
             upstream,
+            runtime: Handle::current(),
             limit,
             turns: Semaphore::new(MOST_AT_A_TIME),
             memory: Memory::new(),
@@ -107,7 +111,7 @@ impl<U: Upstream> Lookups<U> {
         let (teller, follower) = watch::channel(self.memory.recall(&question));
         if follower.borrow().is_none() {
             under_way.insert(question.clone(), follower.clone());
-            tokio::spawn(Arc::clone(self).run(question, teller));
+            self.runtime.spawn(Arc::clone(self).run(question, teller));
         }
         follower
     }

@@ -38,7 +38,7 @@ pub const MOST_DESCRIPTORS: usize = 3 * (MOST_AT_A_TIME + 2);
 /// Asks DNS servers, remembers what they say, and does not wait for them when they are away.
 ///
 /// A lookup has one deadline, whatever it takes. Temporary failures are remembered for some seconds. Clones share everything;
-/// for other servers a new one is made. It works within a tokio runtime only.
+/// for other servers a new one is made. It works in the tokio runtime in which it is made, whoever asks.
 #[derive(Clone)]
 pub struct Resolver(Arc<Lookups<Servers>>);
 
@@ -54,7 +54,8 @@ pub enum ResolverError {
 }
 
 impl Resolver {
-    /// Asks `servers`, or those in resolv.conf if there are none. A lookup takes no longer than `limit`.
+    /// Asks `servers`, or those in resolv.conf if there are none. A lookup takes no longer than `limit`. Panics
+    /// outside of a runtime.
     pub fn new(servers: &[SocketAddr], limit: Duration) -> Result<Self, ResolverError> {
         let system = if servers.is_empty() { system_servers()? } else { Vec::new() };
         let servers = Servers::new(if servers.is_empty() { &system } else { servers }, limit)?;
