@@ -37,9 +37,9 @@ use crate::text::printable;
 const MAX_ROLE: usize = 320;
 
 /// The one world in which a request is judged, whatever is reloaded meanwhile.
-pub struct World {
+pub struct World<'a> {
     /// The access lists.
-    pub lists: Arc<Snapshot>,
+    pub lists: &'a Snapshot,
     /// The time.
     pub now: Timestamp,
     /// Whether `now` can be believed when it says that something is old.
@@ -71,7 +71,7 @@ impl Chain {
     }
 
     /// Answers a request, and logs the decision.
-    pub async fn answer(&self, request: &Request, world: &World) -> Decision {
+    pub async fn answer(&self, request: &Request, world: &World<'_>) -> Decision {
         let decision = self.decide(request, world).await;
         log::decision(&decision, request);
         decision
@@ -87,7 +87,7 @@ impl Chain {
     }
 
     /// Decides about a request: within the deadline, and whatever a check does.
-    pub async fn decide(&self, request: &Request, world: &World) -> Decision {
+    pub async fn decide(&self, request: &Request, world: &World<'_>) -> Decision {
         let mut course = Course::default();
         if let Some((reason, evidence)) = self.exemption(request) {
             course.exempt(reason, &evidence);
@@ -134,7 +134,7 @@ impl Chain {
     }
 
     /// Asks the checks; about a role account only the access lists.
-    async fn run(&self, request: &Request, world: &World, is_role: bool, end: Instant, course: &mut Course) {
+    async fn run(&self, request: &Request, world: &World<'_>, is_role: bool, end: Instant, course: &mut Course) {
         for (position, link) in self.links.iter().enumerate() {
             let is_left_out = course.skips(link.name) || (is_role && link.name != access::REGISTRATION.name);
             if is_left_out || !link.check.applies_to(request.protocol_state) {
@@ -143,7 +143,7 @@ impl Chain {
             let begun = course.begin(link.name, link.mode);
             let context = Context {
                 request,
-                lists: &world.lists,
+                lists: world.lists,
                 now: world.now,
                 clock_is_sure: world.clock_is_sure,
                 suspect: course.suspect(),

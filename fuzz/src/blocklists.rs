@@ -12,6 +12,7 @@ use postward::checks::Reason;
 use postward::dns::DnsError;
 use postward::dns::answers::{Answers, Verdict};
 use postward::dns::health::{Health, Outcome, Standing};
+use postward::lists::Snapshot;
 
 use super::world;
 
@@ -83,7 +84,7 @@ fn assert_adds_up(said: &str) {
     let finding = world::finish(async {
         let chain = world::chain(&POLICY, world::zones(records.as_bytes()));
         chain.ready().await;
-        world::decide(&chain, &world::request(), &world::world(Default::default())).await
+        world::decide(&chain, &world::request(), &world::world(&Snapshot::default())).await
     });
     assert_eq!(finding.trace.first().and_then(|step| step.reason), expected(said), "{said:?}: {finding:?}");
 }

@@ -53,7 +53,7 @@ pub fn look(octets: &[u8]) {
     world::finish(async {
         let chain = world::chain(&POLICY, zones);
         chain.ready().await;
-        let decision = world::decide(&chain, &request, &world::world(LISTS.clone())).await;
+        let decision = world::decide(&chain, &request, &world::world(&LISTS)).await;
         assert!(is_in(&request) || !is_in(&decision), "{decision:?}");
     });
 }

@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use postward::chain::Policy;
+use postward::lists::Snapshot;
 use postward::protocol::{Decoder, MAX_REQUEST, ProtocolError, Request};
 
 use super::pieces::Reader;
@@ -23,7 +24,7 @@ pub fn look(octets: &[u8]) {
         let chain = world::chain(&POLICY, world::zones(b""));
         for request in understood.asked.iter().take(ASKED) {
             assert_bounded(request);
-            world::decide(&chain, request, &world::world(Default::default())).await;
+            world::decide(&chain, request, &world::world(&Snapshot::default())).await;
         }
     });
 }

@@ -106,7 +106,7 @@ pub(crate) fn snapshot(rows: impl IntoIterator<Item = EntryRecord>) -> Snapshot 
 }
 
 /// The world at the beginning of 2026, with these lists.
-pub(crate) fn world(lists: Arc<Snapshot>) -> World {
+pub(crate) fn world(lists: &Snapshot) -> World<'_> {
     World { lists, now: now(), clock_is_sure: true }
 }
 
@@ -116,7 +116,7 @@ pub(crate) fn now() -> Timestamp {
 }
 
 /// Asks the chain, and then once more: Postfix asks again on a new connection, and must hear the same.
-pub(crate) async fn decide(chain: &Chain, request: &Request, world: &World) -> Decision {
+pub(crate) async fn decide(chain: &Chain, request: &Request, world: &World<'_>) -> Decision {
     let decision = chain.decide(request, world).await;
     assert_fit(&decision);
     let again = chain.decide(request, world).await;

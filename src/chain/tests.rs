@@ -78,7 +78,7 @@ fn request(instance: &str, recipient: &str) -> Request {
 
 async fn decide(chain: &Chain, request: &Request) -> Decision {
     let now = Timestamp::from_second(1_800_000_000).unwrap();
-    chain.decide(request, &World { lists: Arc::default(), now, clock_is_sure: true }).await
+    chain.decide(request, &World { lists: &Snapshot::default(), now, clock_is_sure: true }).await
 }
 
 async fn decide_with(links: Vec<Link>) -> Decision {
@@ -357,7 +357,9 @@ async fn every_decision_is_one_line_that_no_stranger_can_forge() {
     let chain = chain(vec![observed, enforced("first", Reason::AccessDeny, Consequence::Reject)]);
     let mut request = request("1.2.3", "bob@example.net\ninjected=1");
     request.helo_name = "\u{1b}[2J".to_owned();
-    chain.answer(&request, &World { lists: Arc::default(), now: Timestamp::UNIX_EPOCH, clock_is_sure: true }).await;
+    chain
+        .answer(&request, &World { lists: &Snapshot::default(), now: Timestamp::UNIX_EPOCH, clock_is_sure: true })
+        .await;
 
     let log = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
     let lines: Vec<serde_json::Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();

@@ -101,10 +101,10 @@ impl CheckArgs {
         {
             self.complete(request, dns.as_ref()).await;
         }
+        let lists = lists.current().unwrap_or_default();
         let mut passes = true;
         for request in requests {
-            let world =
-                World { lists: lists.current().unwrap_or_default(), now: SystemClock.now(), clock_is_sure: true };
+            let world = World { lists: &lists, now: SystemClock.now(), clock_is_sure: true };
             let decision = chain.decide(&request, &world).await;
             passes &= decision.action.passes();
             self.show(&decision)?;

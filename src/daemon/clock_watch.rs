@@ -1,11 +1,11 @@
 //! Whether the wall clock can be believed when it says that something is old.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::clock::{Timestamp, elapsed};
+use crate::clock::Timestamp;
 
 /// How long nothing counts as lapsed after a start or a jump of the wall clock.
 pub(super) const TRUST_AFTER: Duration = Duration::from_secs(10 * 60);
@@ -13,44 +13,47 @@ pub(super) const TRUST_AFTER: Duration = Duration::from_secs(10 * 60);
 /// How far the wall clock may run apart from the monotonic one between two looks.
 const JUMP: Duration = Duration::from_secs(60);
 
+/// How far it may before that is taken note of: clocks never agree quite, and drift.
+const DRIFT: Duration = Duration::from_secs(1);
+
 /// Compares the wall clock with the monotonic one.
 ///
 /// A machine may start with a clock that is years ahead, and have it corrected a minute later. Nothing is lost by
 /// forgetting late; everything by forgetting too early.
+///
+/// It is asked with every request, by threads that would wait for each other if it changed each time.
 #[derive(Debug)]
-pub(super) struct ClockWatch(Mutex<Looks>);
-
-/// What was seen at the last look, and since when the wall clock has been going as it should.
-#[derive(Debug)]
-struct Looks {
-    wall: Timestamp,
-    monotonic: Instant,
-    doubted: Instant,
+pub(super) struct ClockWatch {
+    start: Instant,
+    /// What the wall clock showed when the monotonic one was at `start`, by what is known now; in microseconds.
+    wall_at_start: AtomicI64,
+    /// Since when the wall clock has been going as it should, in microseconds after `start`.
+    doubted: AtomicI64,
 }
 
 impl ClockWatch {
     pub(super) fn new(wall: Timestamp, monotonic: Instant) -> Self {
-        Self(Mutex::new(Looks { wall, monotonic, doubted: monotonic }))
+        Self { start: monotonic, wall_at_start: AtomicI64::new(wall.as_microsecond()), doubted: AtomicI64::new(0) }
     }
 
     /// To be asked with every reading that somebody relies on, and every now and then: a jump shows between two looks.
     pub(super) fn trusts(&self, wall: Timestamp, monotonic: Instant) -> bool {
-        let mut looks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // Of two who look at the same time the second may have read first.
-        let expected = monotonic.saturating_duration_since(looks.monotonic);
-        if apart(looks.wall, wall, expected) > JUMP {
-            looks.doubted = monotonic;
+        let went = microseconds(monotonic.saturating_duration_since(self.start));
+        let wall_at_start = wall.as_microsecond().saturating_sub(went);
+        let apart = self.wall_at_start.load(Ordering::Acquire).abs_diff(wall_at_start);
+        // In this order: who finds the jump taken note of finds the doubt as well.
+        if apart > microseconds(JUMP).unsigned_abs() {
+            self.doubted.fetch_max(went, Ordering::Relaxed);
         }
-        (looks.wall, looks.monotonic) = (wall, monotonic);
-        monotonic.saturating_duration_since(looks.doubted) >= TRUST_AFTER
+        if apart > microseconds(DRIFT).unsigned_abs() {
+            self.wall_at_start.store(wall_at_start, Ordering::Release);
+        }
+        went.saturating_sub(self.doubted.load(Ordering::Relaxed)) >= microseconds(TRUST_AFTER)
     }
 }
 
-fn apart(before: Timestamp, now: Timestamp, expected: Duration) -> Duration {
-    match elapsed(before, now) {
-        Some(went) => went.abs_diff(expected),
-        None => elapsed(now, before).map_or(Duration::MAX, |back| back.saturating_add(expected)),
-    }
+fn microseconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

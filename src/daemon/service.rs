@@ -82,10 +82,10 @@ impl Service {
     /// Answers a request in the world as it is now. Until the lists have been read once nobody can be refused or deferred: one
     /// of their entries might say otherwise.
     pub(super) async fn answer(&self, request: &Request) -> Decision {
-        let chain = self.chain.load_full();
+        let (chain, lists) = (self.chain.load(), self.lists.load());
         let now = self.clock.now();
         let clock_is_sure = self.clock_is_sure(now);
-        match self.lists.current() {
+        match &*lists {
             Some(lists) => chain.answer(request, &World { lists, now, clock_is_sure }).await,
             None => chain.answer_unchecked(request, "the access lists could not be read yet"),
         }

@@ -13,7 +13,7 @@ mod source;
 
 use std::sync::Arc;
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwapOption, Guard};
 use thiserror::Error;
 use tokio::sync::{Mutex, mpsc};
 
@@ -64,6 +64,11 @@ impl Lists {
     /// The lists as they are now; `None` until the table was read for the first time. They do not change while the answer is held.
     pub fn current(&self) -> Option<Arc<Snapshot>> {
         self.snapshot.load_full()
+    }
+
+    /// The same, for a while. Nobody else is kept waiting by counting who has them.
+    pub fn load(&self) -> Guard<Option<Arc<Snapshot>>> {
+        self.snapshot.load()
     }
 
     /// Makes what the table says the lists in force, if it has changed. Nobody who asks meanwhile waits.

@@ -147,7 +147,7 @@ impl Stage {
         decoder.input().push(b'\n');
         let request = decoder.next_request().unwrap().expect("a whole request");
         let world = World {
-            lists: self.postward.lists.current().expect("the lists have been read"),
+            lists: &self.postward.lists.current().expect("the lists have been read"),
             now: self.clock.now(),
             clock_is_sure: true,
         };

@@ -11,6 +11,7 @@ use postward::clock::Timestamp;
 use postward::config::Draft;
 use postward::dns::zones::Zones;
 use postward::dns::{Dns, Exchanger, Records, known};
+use postward::lists::Snapshot;
 use postward::protocol::{Attribute, Attributes, Request};
 use postward::store::{Greylist, Rehearsal};
 use tokio::time::{Instant, sleep};
@@ -71,7 +72,7 @@ async fn ask(chain: &Chain, client: [u8; 4]) -> Decision {
     ] {
         attributes.set_first(attribute, value.to_owned().into());
     }
-    let world = World { lists: Arc::default(), now: Timestamp::UNIX_EPOCH, clock_is_sure: true };
+    let world = World { lists: &Snapshot::default(), now: Timestamp::UNIX_EPOCH, clock_is_sure: true };
     chain.decide(&Request::from_attributes(&attributes).unwrap(), &world).await
 }
 
