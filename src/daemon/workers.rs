@@ -7,7 +7,7 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc;
-use std::thread::available_parallelism;
+use std::thread::{JoinHandle, available_parallelism};
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Handle};
@@ -21,7 +21,12 @@ const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Where connections are served.
 #[derive(Clone)]
-pub(super) struct Workers(Arc<[Handle]>);
+pub(super) struct Workers(Arc<[Worker]>);
+
+struct Worker {
+    runtime: Handle,
+    thread: JoinHandle<()>,
+}
 
 /// The threads. They run until this is dropped.
 pub(super) struct Running {
@@ -38,25 +43,26 @@ impl Workers {
         for number in 0..available_parallelism().map_or(1, usize::from).min(MOST) {
             let runtime = Builder::new_current_thread().enable_all().build()?;
             let (ending, end) = oneshot::channel::<()>();
-            workers.push(runtime.handle().clone());
             endings.push(ending);
-            let alive = alive.clone();
-            std::thread::Builder::new().name(format!("worker-{number}")).spawn(move || {
+            let (handle, alive) = (runtime.handle().clone(), alive.clone());
+            let thread = std::thread::Builder::new().name(format!("worker-{number}")).spawn(move || {
                 let _ = runtime.block_on(end);
                 drop((runtime, alive));
             })?;
+            workers.push(Worker { runtime: handle, thread });
         }
         Ok((Self(workers.into()), Running { endings, ended }))
     }
 
-    /// Begins a task where there are the fewest. `begin` is called for whom that is, so that a socket can be registered there,
-    /// and nowhere else.
+    /// Begins a task where there are the fewest, or here if no worker is left, of which one that a bug has ended is none.
+    /// `begin` is called in the runtime in which the task is to run: sockets belong to the one in which they are made.
     pub(super) fn spawn<F>(&self, begin: impl FnOnce() -> io::Result<F>) -> io::Result<()>
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let worker = self.0.iter().min_by_key(|worker| worker.metrics().num_alive_tasks());
-        let _here = worker.map(Handle::enter);
+        let alive = self.0.iter().filter(|worker| !worker.thread.is_finished());
+        let chosen = alive.min_by_key(|worker| worker.runtime.metrics().num_alive_tasks());
+        let _here = chosen.map(|worker| worker.runtime.enter());
         tokio::spawn(begin()?);
         Ok(())
     }
@@ -64,7 +70,7 @@ impl Workers {
     /// Resolves when each of them has had a turn, which none that hangs ever has; answers whether all still run.
     pub(super) async fn respond(&self) -> bool {
         for worker in self.0.iter() {
-            if worker.spawn(async {}).await.is_err() {
+            if worker.runtime.spawn(async {}).await.is_err() {
                 return false;
             }
         }
@@ -105,10 +111,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_worker_that_has_died_is_noticed() {
+    async fn a_worker_that_has_died_is_noticed_and_given_nothing_to_do() {
         let (workers, running) = Workers::start().unwrap();
         drop(running);
         assert!(!workers.respond().await);
+        while !workers.0.iter().all(|worker| worker.thread.is_finished()) {
+            std::thread::yield_now();
+        }
+        let (done, outcome) = oneshot::channel();
+        workers.spawn(|| Ok(async { done.send(()).unwrap() })).unwrap();
+        outcome.await.unwrap();
     }
 
     #[tokio::test]
@@ -118,7 +130,7 @@ mod tests {
             workers.spawn(|| Ok(pending())).unwrap();
         }
         for worker in workers.0.iter() {
-            assert_eq!(worker.metrics().num_alive_tasks(), 10);
+            assert_eq!(worker.runtime.metrics().num_alive_tasks(), 10);
         }
     }
 
