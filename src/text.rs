@@ -24,7 +24,7 @@ pub fn from_octets(octets: &[u8]) -> Cow<'_, str> {
 /// The text with every character escaped that could forge a line, move a cursor or turn the reading
 /// direction, and cut after `most` octets (at a character, marked by `…`).
 pub fn printable(text: &str, most: usize) -> Cow<'_, str> {
-    if text.len() <= most && (is_plain(text) || !text.chars().any(is_unprintable)) {
+    if text.len() <= most && (PLAIN.has_all(text.as_bytes()) || !text.chars().any(is_unprintable)) {
         return Cow::Borrowed(text);
     }
     let mut clean = String::with_capacity(text.len().min(most) + 8);
@@ -46,10 +46,6 @@ pub fn printable(text: &str, most: usize) -> Cow<'_, str> {
 
 /// Printable ASCII, of which nearly all texts are made.
 const PLAIN: OctetSet = OctetSet::range(b' ', b'~');
-
-fn is_plain(text: &str) -> bool {
-    PLAIN.has_all(text.as_bytes())
-}
 
 /// Octets of which a text may be made. A table beats comparisons and vectors alike, because most texts are short.
 pub struct OctetSet([u8; 256]);
