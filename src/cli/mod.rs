@@ -53,6 +53,13 @@ Examples:
 Exit codes: 0 done; 1 the answer is no; 2 wrong use of the command line; 69 what is needed is not there, such as the \
 database; 78 the policy file is wrong";
 
+/// The threads for what is done beside answering. On a large machine there would be one for each of its processors.
+const THREADS: usize = 2;
+
+/// Their stacks, and those of the threads that may block, in octets: enough for a policy file as nested as can be read. Where
+/// the system limits what a process may have (`RLIMIT_DATA`), the whole of each counts.
+const STACK: usize = 1 << 20;
+
 /// How long the end waits for a file that cannot be read, on a network drive that is away.
 const LAST_WORK: Duration = Duration::from_secs(1);
 
@@ -116,7 +123,12 @@ enum Command {
 /// Does what the command line says.
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(THREADS)
+        .thread_stack_size(STACK)
+        .enable_all()
+        .build();
+    let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => return Failure::unavailable(format!("cannot start: {error}")).report(),
     };

@@ -16,6 +16,9 @@ use tokio::sync::oneshot;
 /// No more threads than this: each answers tens of thousands of requests a second, and costs memory and three descriptors.
 const MOST: usize = 8;
 
+/// Their stacks, in octets. Where the system limits what a process may have (`RLIMIT_DATA`), the whole of each counts.
+const STACK: usize = 1 << 20;
+
 /// How long the end waits for a thread that is not done. What is left then ends with the process.
 const PATIENCE: Duration = Duration::from_millis(500);
 
@@ -45,7 +48,8 @@ impl Workers {
             let (ending, end) = oneshot::channel::<()>();
             endings.push(ending);
             let (handle, alive) = (runtime.handle().clone(), alive.clone());
-            let thread = std::thread::Builder::new().name(format!("worker-{number}")).spawn(move || {
+            let thread = std::thread::Builder::new().name(format!("worker-{number}")).stack_size(STACK);
+            let thread = thread.spawn(move || {
                 let _ = runtime.block_on(end);
                 drop((runtime, alive));
             })?;

@@ -88,7 +88,7 @@ fn sixty_four_mebibytes_are_enough_in_a_flood() {
             let postward = &postward;
             scope.spawn(move || {
                 let mut peer = Peer::connect(postward.endpoint());
-                for number in 0..at_length(500, 3_000) {
+                for number in 0..at_length(500, 10_000) {
                     let ask = Ask::from_sender(format!("a{lane}b{number}x@example.org"));
                     assert_eq!(peer.ask(&ask.with("client_address", format!("2001:db8:{lane}:{number:x}::1"))), NEW);
                 }

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 
 use super::open;
-use super::shared::Shared;
+use super::shared::{Shared, thread};
 
 /// What was moved so fast did not wait for the disk.
 const SHORT: Duration = Duration::from_millis(20);
@@ -40,8 +40,7 @@ impl Checkpointer {
         let (wake, woken) = sync_channel(1);
         let little_is_left = Arc::new(AtomicBool::new(false));
         let done = Arc::clone(&little_is_left);
-        let thread = std::thread::Builder::new().name("store-checkpoint".to_owned());
-        let thread = thread.spawn(move || run(&woken, &shared, &done))?;
+        let thread = thread("store-checkpoint").spawn(move || run(&woken, &shared, &done))?;
         Ok(Self { wake: Some(wake), thread: Some(thread), little_is_left })
     }
 

@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use super::Sqlite;
 use super::plan::{self, Plan};
 use super::readers::Readers;
+use super::shared::thread;
 use super::time::{moment, seconds};
 use crate::clock::Timestamp;
 use crate::store::{Added, Answer, Entries, EntryRecord, SourceChange, StoreError};
@@ -29,9 +30,8 @@ impl Entries for Sqlite {
     fn entries(&self) -> mpsc::Receiver<Result<Vec<EntryRecord>, StoreError>> {
         let (sender, receiver) = mpsc::channel(4);
         let readers = Arc::clone(self.readers());
-        let thread = std::thread::Builder::new().name("store-entries".to_owned());
         let failed = sender.clone();
-        if let Err(error) = thread.spawn(move || send_all(&readers, &sender)) {
+        if let Err(error) = thread("store-entries").spawn(move || send_all(&readers, &sender)) {
             let _ = failed.try_send(Err(StoreError::Unavailable(format!("no thread to read the lists: {error}"))));
         }
         receiver

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rustix::process::{Resource, getrlimit};
 
 use super::migrate;
 use super::trouble::Trouble;
@@ -21,6 +22,12 @@ const STATEMENTS: usize = 64;
 
 /// How long reading waits for a lock; in WAL mode only recovery takes one.
 const READING_PATIENCE: Duration = Duration::from_millis(500);
+
+/// How many octets of its pages the writer keeps at hand; the others the kernel has.
+const CACHE: u64 = 32 << 20;
+
+/// Where this process may have little memory in all, no more than this part of it.
+const CACHE_SHARE: u64 = 16;
 
 /// Refuses to run with an SQLite that can lose commits.
 pub(super) fn check_library(version: i32) -> Result<(), Trouble> {
@@ -99,13 +106,22 @@ fn tune(connection: &Connection) -> Result<(), Trouble> {
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     connection.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
     connection.pragma_update(None, "synchronous", "normal")?;
-    // What is not in it the kernel has.
-    connection.pragma_update(None, "cache_size", -32_768)?;
+    let kibibytes = i64::try_from(cache_within(may_have()) >> 10).unwrap_or(i64::MAX);
+    connection.pragma_update(None, "cache_size", -kibibytes)?;
     connection.pragma_update(None, "temp_store", "memory")?;
     // There is a thread that does this; should it fail, the log must not grow for ever.
     connection.pragma_update_and_check(None, "wal_autocheckpoint", 64_000, |_| Ok(()))?;
     connection.pragma_update_and_check(None, "journal_size_limit", 128 << 20, |_| Ok(()))?;
     Ok(())
+}
+
+/// How much memory this process may have (setrlimit(2)). What asks for more is ended, not refused.
+fn may_have() -> Option<u64> {
+    [Resource::Data, Resource::As].into_iter().filter_map(|resource| getrlimit(resource).current).min()
+}
+
+fn cache_within(limit: Option<u64>) -> u64 {
+    limit.map_or(CACHE, |limit| CACHE.min(limit / CACHE_SHARE))
 }
 
 /// A full disk, a lock or a read-only file system shows only when something is really written.
@@ -170,6 +186,13 @@ mod tests {
     #[test]
     fn an_sqlite_that_loses_commits_is_refused() {
         assert!(matches!(check_library(3_051_002), Err(Trouble::Unusable(text)) if text.contains("3.51.3")));
+    }
+
+    #[test]
+    fn the_cache_leaves_most_of_little_memory_to_others() {
+        for (limit, cache) in [(None, 32), (Some(1 << 30), 32), (Some(512 << 20), 32), (Some(64 << 20), 4)] {
+            assert_eq!(cache_within(limit), cache << 20, "{limit:?}");
+        }
     }
 
     #[test]

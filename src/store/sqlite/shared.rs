@@ -7,6 +7,14 @@ use std::sync::{PoisonError, RwLock};
 use super::vitals::Work;
 use crate::store::StoreError;
 
+/// Octets of stack. Where the system limits what a process may have (`RLIMIT_DATA`), all of it counts, and SQLite needs little.
+const STACK: usize = 512 * 1024;
+
+/// A thread of the store, to be started.
+pub(super) fn thread(name: &str) -> std::thread::Builder {
+    std::thread::Builder::new().name(name.to_owned()).stack_size(STACK)
+}
+
 /// The state of one opened database.
 #[derive(Debug)]
 pub(super) struct Shared {

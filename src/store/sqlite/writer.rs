@@ -13,7 +13,7 @@ use super::arrivals::Book;
 use super::batch::{self, Change, Job, Jobs};
 use super::checkpoint::{Checkpointer, checkpoint};
 use super::keeper::Keeper;
-use super::shared::Shared;
+use super::shared::{Shared, thread};
 use super::trouble::Trouble;
 use crate::store::{Answer, StoreError};
 
@@ -52,7 +52,7 @@ impl Writer {
             uncheckpointed: None,
             checkpointer: Checkpointer::start(Arc::clone(&shared))?,
         };
-        let thread = std::thread::Builder::new().name("store-writer".to_owned()).spawn(move || work.run())?;
+        let thread = thread("store-writer").spawn(move || work.run())?;
         Ok(Self { shared, jobs: Some(sender), thread: Some(thread) })
     }
 
