@@ -200,6 +200,8 @@ async fn commands_work_beside_the_daemon() {
     assert_eq!(command.add_entry(row, false).await, Ok(Added::New(1)));
     assert!(daemon.generation().await.unwrap() > generation && daemon.revision().await.unwrap() > revision);
     assert_eq!(remember(&daemon, "a").await, Ok(Standing::Passed));
+    command.admit(&triplet(CLIENT, "b"), CLIENT, at(1)).await.unwrap();
+    assert_eq!(remember(&daemon, "b").await, Ok(Standing::Passed), "whom the daemon has never seen");
     assert_eq!(daemon.stats(5).await.unwrap().waiting, 0, "counts are right whoever writes");
 }
 

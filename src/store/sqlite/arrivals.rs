@@ -6,11 +6,14 @@
 
 use std::cell::{RefCell, RefMut};
 use std::ops::Deref;
+use std::sync::Arc;
 
 use rusqlite::{Connection, params};
 
 use super::attempt::execute;
+use super::filter::{Filter, Strangers};
 use super::roll::Roll;
+use super::shared::Shared;
 use crate::store::{Attempt, Triplet};
 
 /// With so many it begins that they are moved on. The more there are, the more go to one page.
@@ -26,8 +29,10 @@ const SETTLED_FOR_ROOM: usize = 8;
 /// After so many have come the next are moved on.
 const EVERY: usize = AT_A_TIME / 2;
 
-/// The connection of who writes, and what it knows of the arrivals.
+/// The connection of who writes, and what it knows of those who are stored.
 pub(super) struct Book {
+    /// Before the connection, because its thread has another, and the last one that closes tidies up.
+    strangers: RefCell<Strangers>,
     connection: Connection,
     arrivals: RefCell<Arrivals>,
 }
@@ -52,19 +57,48 @@ impl Deref for Book {
 }
 
 impl Book {
-    /// Nothing is read before it is needed.
+    /// For a command. Nothing is read before it is needed.
     pub(super) fn new(connection: Connection) -> Self {
-        Self { connection, arrivals: RefCell::default() }
+        Self { strangers: Strangers::unknown().into(), connection, arrivals: RefCell::default() }
+    }
+
+    /// For the daemon, which soon knows who is stored.
+    pub(super) fn kept(connection: Connection, shared: Arc<Shared>) -> Self {
+        let book = Self { strangers: Strangers::of(shared).into(), ..Self::new(connection) };
+        book.tend();
+        book
+    }
+
+    /// To be called now and then between transactions: learns who is stored.
+    pub(super) fn tend(&self) {
+        self.strangers.borrow_mut().tend(&self.connection);
     }
 
     /// A transaction has begun: another process may have changed something before.
     pub(super) fn begun(&self) -> rusqlite::Result<()> {
+        let version = version(self)?;
+        self.strangers.borrow_mut().begun(&self.connection, version)?;
         let mut arrivals = self.arrivals.borrow_mut();
         arrivals.settled = 0;
-        if arrivals.version.is_some() && arrivals.version != Some(version(self)?) {
+        if arrivals.version.is_some_and(|known| known != version) {
             arrivals.version = None;
         }
         Ok(())
+    }
+
+    /// Who is certainly not stored, as far as that is known.
+    pub(super) fn filter(&self) -> Option<Arc<Filter>> {
+        self.strangers.borrow().filter()
+    }
+
+    /// A triplet with this key (client, sender, recipient) is going to be stored in its place or as an arrival.
+    pub(super) fn enter_triplet(&self, key: [&str; 3]) {
+        self.strangers.borrow_mut().enter_triplet(key);
+    }
+
+    /// A client is going to be stored.
+    pub(super) fn enter_client(&self, client: &str) {
+        self.strangers.borrow_mut().enter_client(client);
     }
 
     /// A transaction was rolled back.
@@ -96,6 +130,7 @@ impl Book {
                    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
         let id = arrivals.roll.next_id();
         execute(self, sql, params![id, client, sender, recipient, network, now, instance])?;
+        self.enter_triplet([client, sender, recipient]);
         arrivals.roll.enter([client, sender, recipient], network, id);
         arrivals.come += 1;
         Ok(())
@@ -200,7 +235,8 @@ fn read(connection: &Connection) -> rusqlite::Result<Roll> {
     Ok(roll)
 }
 
-fn version(connection: &Connection) -> rusqlite::Result<i64> {
+/// The state of the database: another after another connection has changed something.
+pub(super) fn version(connection: &Connection) -> rusqlite::Result<i64> {
     connection.prepare_cached("PRAGMA data_version")?.query_row((), |row| row.get(0))
 }
 

@@ -3,6 +3,7 @@
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::arrivals::Book;
+use super::filter::Filter;
 use super::time::{Cutoffs, HOUR, moment, seconds};
 use super::{greylist, room};
 use crate::clock::Timestamp;
@@ -63,6 +64,23 @@ const FIND_ANYWHERE: &str = "
     UNION ALL SELECT id, 0, first_seen, first_seen, 1, instance FROM arriving
     WHERE client = ?1 AND sender = ?2 AND recipient = ?3";
 
+/// Where triplets are looked for, and who is certainly not there.
+#[derive(Clone, Copy)]
+struct Among<'a> {
+    find: &'static str,
+    filter: Option<&'a Filter>,
+}
+
+impl Among<'_> {
+    fn may_have_client(self, client: &str) -> bool {
+        self.filter.is_none_or(|filter| filter.may_have_client(client))
+    }
+
+    fn may_have_triplet(self, key: [&str; 3]) -> bool {
+        self.filter.is_none_or(|filter| filter.may_have_triplet(key))
+    }
+}
+
 /// Looks, changes nothing.
 pub(super) fn preview(
     connection: &Connection,
@@ -70,12 +88,13 @@ pub(super) fn preview(
     retention: &Retention,
     now: Timestamp,
 ) -> rusqlite::Result<Sighting> {
-    Ok(look(connection, FIND_ANYWHERE, attempt, retention, now)?.sighting)
+    let among = Among { find: FIND_ANYWHERE, filter: None };
+    Ok(look(connection, among, attempt, retention, now)?.sighting)
 }
 
 fn look(
     connection: &Connection,
-    find: &str,
+    among: Among<'_>,
     attempt: &Attempt,
     retention: &Retention,
     now: Timestamp,
@@ -83,7 +102,7 @@ fn look(
     let cutoffs = Cutoffs::new(retention, now);
     let mut lapsed_clients = Vec::new();
     if retention.allow_client_after > 0 {
-        for identity in &attempt.identities {
+        for identity in attempt.identities.iter().filter(|identity| among.may_have_client(identity)) {
             match find_client(connection, identity)? {
                 Some((_, last_seen)) if last_seen < cutoffs.used => lapsed_clients.push(identity.clone()),
                 Some((passes, last_seen)) if passes >= retention.allow_client_after => {
@@ -93,7 +112,7 @@ fn look(
             }
         }
     }
-    let (sighting, trace) = match find_triplet(connection, find, attempt, cutoffs)? {
+    let (sighting, trace) = match find_triplet(connection, among, attempt, cutoffs)? {
         Found::Known(identity, row) => judge(identity, &row, attempt, now),
         Found::None { lapsed } => (first_sight(attempt, now), Trace::Stored { lapsed }),
     };
@@ -110,7 +129,9 @@ pub(super) fn record(
     for identity in identities(attempt) {
         connection.settle_key([identity, &attempt.sender, &attempt.recipient])?;
     }
-    let Look { sighting, trace, lapsed_clients } = look(connection, FIND, attempt, retention, now)?;
+    let filter = connection.filter();
+    let among = Among { find: FIND, filter: filter.as_deref() };
+    let Look { sighting, trace, lapsed_clients } = look(connection, among, attempt, retention, now)?;
     for client in &lapsed_clients {
         execute(connection, "DELETE FROM client WHERE client = ?1", [client])?;
     }
@@ -159,14 +180,14 @@ enum Found<'a> {
 /// The triplet under any identity: one that passed before one that waits, and the one that waits longest.
 fn find_triplet<'a>(
     connection: &Connection,
-    find: &str,
+    among: Among<'_>,
     attempt: &'a Attempt,
     cutoffs: Cutoffs,
 ) -> rusqlite::Result<Found<'a>> {
     let mut best: Option<(&str, Row)> = None;
     let mut lapsed = false;
     for (rank, identity) in identities(attempt).enumerate() {
-        let Some(row) = find_row(connection, find, identity, attempt)? else { continue };
+        let Some(row) = find_row(connection, among, identity, attempt)? else { continue };
         if cutoffs.has_lapsed(row.passed, row.first_seen, row.last_seen) {
             lapsed |= rank == 0;
         } else if best.as_ref().is_none_or(|(_, best)| (!row.passed, row.first_seen) < (!best.passed, best.first_seen))
@@ -183,10 +204,19 @@ fn identities(attempt: &Attempt) -> impl Iterator<Item = &str> {
     attempt.identities.iter().map(String::as_str).chain(network)
 }
 
-fn find_row(connection: &Connection, find: &str, identity: &str, attempt: &Attempt) -> rusqlite::Result<Option<Row>> {
+fn find_row(
+    connection: &Connection,
+    among: Among<'_>,
+    identity: &str,
+    attempt: &Attempt,
+) -> rusqlite::Result<Option<Row>> {
+    let key = [identity, &attempt.sender, &attempt.recipient];
+    if !among.may_have_triplet(key) {
+        return Ok(None);
+    }
     connection
-        .prepare_cached(find)?
-        .query_row([identity, &attempt.sender, &attempt.recipient], |row| {
+        .prepare_cached(among.find)?
+        .query_row(key, |row| {
             Ok(Row {
                 id: row.get(0)?,
                 passed: row.get(1)?,

@@ -112,6 +112,7 @@ fn note_pass(connection: &Book, triplet: &Triplet, now: i64) -> rusqlite::Result
     if pass(connection, triplet, now)? == 0 {
         return Ok(());
     }
+    connection.enter_client(&triplet.client);
     // A last counted pass in the future was counted by a clock that was wrong: the hour begins anew.
     connection
         .prepare_cached(
@@ -157,6 +158,7 @@ fn admit(connection: &Book, triplet: &Triplet, network: &str, now: i64) -> rusql
          WHERE client = ?1 AND sender = ?2 AND recipient = ?3 AND passed = 0",
         params![client, sender, recipient, now],
     )?;
+    connection.enter_triplet([client, sender, recipient]);
     execute(
         connection,
         "INSERT INTO triplet (client, sender, recipient, network, passed, first_seen, last_seen, attempts, instance)

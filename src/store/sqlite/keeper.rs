@@ -120,7 +120,7 @@ impl Keeper {
             }
             opened => opened,
         };
-        self.book = Some(Book::new(opened?));
+        self.book = Some(Book::kept(opened?, Arc::clone(&self.shared)));
         recovery.file = FileId::of(&self.shared.path);
         recovery.complaint.withdraw(&self.shared.path);
         self.shared.came_up();

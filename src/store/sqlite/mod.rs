@@ -6,7 +6,7 @@
 //! | `writer` `batch` `checkpoint` | the thread that writes; group commit; keeping the write-ahead log short |
 //! | `keeper` `lock` `aside` `complaint` `trouble` | what happens when the file is away, locked, full, damaged |
 //! | `readers` `shared` | reading beside the writer |
-//! | `attempt` `arrivals` `roll` `room` | the hot path: what an attempt finds and leaves |
+//! | `attempt` `arrivals` `roll` `room` `filter` | the hot path: what an attempt finds and leaves |
 //! | `greylist` `walk` `sweep` `take_over` | all else about the greylist; long work in small steps |
 //! | `entries` `plan` | the access lists |
 //! | `journal` `recall` `tally` | what was decided: written, read, counted |
@@ -19,6 +19,7 @@ mod batch;
 mod checkpoint;
 mod complaint;
 mod entries;
+mod filter;
 mod greylist;
 mod journal;
 mod keeper;

@@ -26,8 +26,8 @@ const READING_PATIENCE: Duration = Duration::from_millis(500);
 /// How many octets of its pages the writer keeps at hand; the others the kernel has.
 const CACHE: u64 = 32 << 20;
 
-/// Where this process may have little memory in all, no more than this part of it.
-const CACHE_SHARE: u64 = 16;
+/// Where this process may have little memory in all, what is kept at hand has no more than this part of it.
+const SHARE: u64 = 16;
 
 /// Refuses to run with an SQLite that can lose commits.
 pub(super) fn check_library(version: i32) -> Result<(), Trouble> {
@@ -106,7 +106,7 @@ fn tune(connection: &Connection) -> Result<(), Trouble> {
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     connection.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
     connection.pragma_update(None, "synchronous", "normal")?;
-    let kibibytes = i64::try_from(cache_within(may_have()) >> 10).unwrap_or(i64::MAX);
+    let kibibytes = i64::try_from(share_of(may_have(), CACHE) >> 10).unwrap_or(i64::MAX);
     connection.pragma_update(None, "cache_size", -kibibytes)?;
     connection.pragma_update(None, "temp_store", "memory")?;
     // There is a thread that does this; should it fail, the log must not grow for ever.
@@ -116,12 +116,13 @@ fn tune(connection: &Connection) -> Result<(), Trouble> {
 }
 
 /// How much memory this process may have (setrlimit(2)). What asks for more is ended, not refused.
-fn may_have() -> Option<u64> {
+pub(super) fn may_have() -> Option<u64> {
     [Resource::Data, Resource::As].into_iter().filter_map(|resource| getrlimit(resource).current).min()
 }
 
-fn cache_within(limit: Option<u64>) -> u64 {
-    limit.map_or(CACHE, |limit| CACHE.min(limit / CACHE_SHARE))
+/// How much of so much memory may be spent on something that wants so much.
+pub(super) fn share_of(limit: Option<u64>, wanted: u64) -> u64 {
+    limit.map_or(wanted, |limit| wanted.min(limit / SHARE))
 }
 
 /// A full disk, a lock or a read-only file system shows only when something is really written.
@@ -191,7 +192,7 @@ mod tests {
     #[test]
     fn the_cache_leaves_most_of_little_memory_to_others() {
         for (limit, cache) in [(None, 32), (Some(1 << 30), 32), (Some(512 << 20), 32), (Some(64 << 20), 4)] {
-            assert_eq!(cache_within(limit), cache << 20, "{limit:?}");
+            assert_eq!(share_of(limit, CACHE), cache << 20, "{limit:?}");
         }
     }
 

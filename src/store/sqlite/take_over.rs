@@ -109,9 +109,10 @@ fn find(connection: &Connection, triplet: &Triplet) -> rusqlite::Result<Option<S
         .optional()
 }
 
-fn insert(connection: &Connection, record: &TripletRecord, network: &str, news: Stored) -> rusqlite::Result<()> {
+fn insert(connection: &Book, record: &TripletRecord, network: &str, news: Stored) -> rusqlite::Result<()> {
     let Triplet { client, sender, recipient } = &record.triplet;
     let Stored { passed, first_seen, last_seen } = news;
+    connection.enter_triplet([client, sender, recipient]);
     connection
         .prepare_cached(
             "INSERT INTO triplet (client, sender, recipient, network, passed, first_seen, last_seen, attempts, instance)
@@ -122,12 +123,13 @@ fn insert(connection: &Connection, record: &TripletRecord, network: &str, news: 
 }
 
 /// The passes of two programs may be the same ones, so the greater number counts, not the sum.
-fn take_client(connection: &Connection, record: &ClientRecord, cutoffs: Cutoffs) -> rusqlite::Result<Outcome> {
+fn take_client(connection: &Book, record: &ClientRecord, cutoffs: Cutoffs) -> rusqlite::Result<Outcome> {
     let ClientRecord { client, passes, last_seen } = record;
     let last_seen = seconds(*last_seen);
     let lapsed = connection
         .prepare_cached("DELETE FROM client WHERE client = ?1 AND last_seen < ?2")?
         .execute(params![client, cutoffs.used])?;
+    connection.enter_client(client);
     let changed = connection
         .prepare_cached(
             "INSERT INTO client (client, passes, last_counted, last_seen) VALUES (?1, ?2, ?3, ?3)

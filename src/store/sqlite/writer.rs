@@ -125,6 +125,7 @@ impl Work {
                 Err(RecvTimeoutError::Disconnected) => break,
             }
             self.keeper.look_after();
+            self.keeper.book().map(Book::tend);
         }
         let Self { checkpointer, keeper, .. } = self;
         drop(checkpointer); // the last connection that closes tidies up, and that has to be this one
