@@ -150,6 +150,9 @@ const RETENTION: Retention = Retention {
     waiting: 1_000_000,
 };
 
+/// What is stored is read after the start, which must not be part of the calm.
+const AFTER_THE_START: Duration = Duration::from_secs(25);
+
 /// How long the purge is watched: with its rests it takes its time.
 const PURGING: Duration = Duration::from_secs(60);
 
@@ -158,6 +161,7 @@ fn purge(database: &Path) {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let store = std::sync::Arc::new(Sqlite::serve(database).unwrap());
+        tokio::time::sleep(AFTER_THE_START).await;
         let calm = latencies(&store, Instant::now, Duration::from_secs(10)).await;
         let done = std::sync::Arc::new(AtomicBool::new(false));
         let before = store.stats(0).await.unwrap();

@@ -18,6 +18,7 @@ macro_rules! rules {
         crate::greylist::contract!(@rules $engine:
             who_has_passed_elsewhere_has_passed_here,
             who_waits_elsewhere_goes_on_waiting_here,
+            an_attempt_finds_what_was_taken_over,
             what_is_known_here_is_neither_lost_nor_made_older,
             what_has_passed_elsewhere_need_not_wait_here,
             what_has_lapsed_here_is_replaced,
@@ -84,6 +85,17 @@ async fn who_waits_elsewhere_goes_on_waiting_here(greylist: &dyn Greylist) {
     take(greylist, &[waiting(ALICE, NOW - MINUTE)]).await;
     assert_eq!(standing(greylist).await, (Standing::Waiting, at(NOW - MINUTE)));
     assert_eq!(greylist.stats(5).await.unwrap().waiting, 1);
+}
+
+async fn an_attempt_finds_what_was_taken_over(greylist: &dyn Greylist) {
+    let attempted = async |sender| {
+        let attempt = attempt(CLIENT, sender);
+        greylist.record_attempt(&attempt, &retention(), at(NOW)).await.unwrap().standing
+    };
+    take(greylist, &[passed(ALICE, NOW - DAY)]).await;
+    assert_eq!(attempted(ALICE).await, Standing::Passed);
+    take(greylist, &[client(5, NOW - DAY)]).await;
+    assert_eq!(attempted("b@x.example").await, Standing::KnownClient);
 }
 
 async fn what_is_known_here_is_neither_lost_nor_made_older(greylist: &dyn Greylist) {
