@@ -20,6 +20,9 @@ const KEPT: usize = 128 * 1024;
 /// How long the end waits for a reader that does not read.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
+/// The stack of the thread, in octets. Where the system limits what a process may have (`RLIMIT_DATA`), the whole of it counts.
+const STACK: usize = 256 * 1024;
+
 /// Lines on their way to `O`. Dropping this writes what was gathered; lines that come later are written at once.
 pub(super) struct LogLines<O>(Arc<Gathered<O>>);
 
@@ -56,7 +59,7 @@ where
     pub(super) fn start(output: O) -> io::Result<Self> {
         let gathered = Arc::new(Gathered { output, lines: Mutex::default(), changed: Condvar::new() });
         let thread = Arc::clone(&gathered);
-        std::thread::Builder::new().name("log".to_owned()).spawn(move || thread.write_all())?;
+        std::thread::Builder::new().name("log".to_owned()).stack_size(STACK).spawn(move || thread.write_all())?;
         Ok(Self(gathered))
     }
 

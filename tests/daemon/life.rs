@@ -164,6 +164,18 @@ fn a_broken_policy_file_changes_nothing_and_the_log_says_where_it_is_broken() {
     assert_eq!(peer.ask(&Ask::from_sender("carol@example.org")), NEW);
 }
 
+/// It is read on a thread with less stack than usual.
+#[test]
+fn a_policy_file_that_is_nested_as_deep_as_can_be_is_refused() {
+    let postward = Postward::start(Transport::Unix);
+    for (refused, depth) in (1..).zip([126, 127, 1_000]) {
+        postward.set_policy(&format!("chain: {}access{}\n", "!t [".repeat(depth), "]".repeat(depth)));
+        postward.reload();
+        eventually("it is refused", || logged(&postward, "the policy stays as it was").len() == refused);
+        assert_eq!(Peer::connect(postward.endpoint()).ask(&Ask::from_sender(format!("a{depth}x@example.org"))), NEW);
+    }
+}
+
 #[test]
 fn a_reload_that_needs_a_restart_says_so() {
     let postward = Postward::start(Transport::Inet);

@@ -99,3 +99,11 @@ fn sixty_four_mebibytes_are_enough_in_a_flood() {
     drop(greedy);
     assert!(postward.stop().success(), "{}", postward.log());
 }
+
+/// That is how debuggers of memory set it (the system takes it for no limit).
+#[test]
+fn a_memory_limit_of_nothing_is_none() {
+    let mut postward = Postward::install(Transport::Inet, GREYLIST);
+    postward.serve_by(postward.through_shell("ulimit -S -d 0; exec \"$@\""));
+    assert_eq!(somebody_else(&postward, 0), NEW);
+}

@@ -115,9 +115,11 @@ fn tune(connection: &Connection) -> Result<(), Trouble> {
     Ok(())
 }
 
-/// How much memory this process may have (setrlimit(2)). What asks for more is ended, not refused.
+/// How much memory this process may have (setrlimit(2)). What asks for more is ended, not refused. A limit of nothing is none:
+/// otherwise nobody would ask.
 pub(super) fn may_have() -> Option<u64> {
-    [Resource::Data, Resource::As].into_iter().filter_map(|resource| getrlimit(resource).current).min()
+    let limits = [Resource::Data, Resource::As].into_iter().filter_map(|resource| getrlimit(resource).current);
+    limits.filter(|limit| *limit > 0).min()
 }
 
 /// How much of so much memory may be spent on something that wants so much.
