@@ -211,12 +211,8 @@ fn find_row(
     attempt: &Attempt,
 ) -> rusqlite::Result<Option<Row>> {
     let key = [identity, &attempt.sender, &attempt.recipient];
-    if !among.may_have_triplet(key) {
-        return Ok(None);
-    }
-    connection
-        .prepare_cached(among.find)?
-        .query_row(key, |row| {
+    let find = || {
+        let row = |row: &rusqlite::Row<'_>| {
             Ok(Row {
                 id: row.get(0)?,
                 passed: row.get(1)?,
@@ -225,8 +221,14 @@ fn find_row(
                 attempts: row.get(4)?,
                 instance: row.get(5)?,
             })
-        })
-        .optional()
+        };
+        connection.prepare_cached(among.find)?.query_row(key, row).optional()
+    };
+    if among.may_have_triplet(key) {
+        return find();
+    }
+    debug_assert!(!matches!(find(), Ok(Some(_))), "{key:?} is stored");
+    Ok(None)
 }
 
 /// Postfix asks the same again on a new connection when the old one broke: then the `instance` is the same.

@@ -5,9 +5,9 @@
 //! stored already are read beside the writer. Until they have been, and when another process has changed the greylist, anybody
 //! may be stored. What is removed stays in the filter until it is made anew.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -17,6 +17,8 @@ use rusqlite::{Connection, params};
 
 use super::open;
 use super::shared::{Shared, thread};
+use super::trouble::Trouble;
+use super::walk::behind;
 
 /// With so many bits and hashes for each key six in a thousand that are not stored seem to be; with half the bits, six in a
 /// hundred.
@@ -26,7 +28,8 @@ const HASHES: u32 = 4;
 /// It is made for so many keys at least,
 const FEWEST: u64 = 1 << 17;
 
-/// and has so many octets at most. What is more than fits makes it say more often that somebody may be stored.
+/// and has so many octets at least and at most. What is more than fits makes it say more often that somebody may be stored.
+const SMALLEST: u64 = 1 << 10;
 const LARGEST: u64 = 16 << 20;
 
 /// So few are read at once, by the writer.
@@ -35,8 +38,10 @@ const FEW: usize = 1_000;
 /// So many are read at a time: no reader is to hold a snapshot for long, because that keeps the write-ahead log from being emptied.
 const PAGE: usize = 2_000;
 
-/// How long to wait after another process has changed the greylist: it may not be done.
+/// How long to wait after another process has changed the greylist: it may not be done. And so many times longer than reading
+/// took last, or else commands that come often would have it read all the time.
 const CALM: Duration = Duration::from_secs(10);
+const REST: u32 = 10;
 
 /// How long reading waits at most for the write-ahead log to begin anew, and how often it looks.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -45,6 +50,8 @@ const LOOK: Duration = Duration::from_millis(20);
 /// The keys of all that is stored, and of some that is not any more.
 pub(super) struct Filter {
     bloom: AtomicBloomFilter<DefaultHashBuilder>,
+    /// How many keys were read.
+    read: AtomicU64,
     complete: AtomicBool,
 }
 
@@ -52,7 +59,7 @@ impl Filter {
     fn with_octets(octets: u64) -> Self {
         let bits = usize::try_from(octets * 8).unwrap_or(usize::MAX);
         let bloom = AtomicBloomFilter::with_num_bits(bits).hasher(DefaultHashBuilder::default()).hashes(HASHES);
-        Self { bloom, complete: AtomicBool::new(false) }
+        Self { bloom, read: AtomicU64::new(0), complete: AtomicBool::new(false) }
     }
 
     /// Whether a triplet with this key (client, sender, recipient) may be stored in its place.
@@ -80,7 +87,7 @@ impl Filter {
 
 /// How large it is for so many keys, in a process that may have so much memory.
 fn octets(keys: u64, limit: Option<u64>) -> u64 {
-    keys.saturating_mul(BITS).div_ceil(8).min(open::share_of(limit, LARGEST))
+    keys.saturating_mul(BITS).div_ceil(8).min(open::share_of(limit, LARGEST)).max(SMALLEST)
 }
 
 /// The filter and what its owner, who writes, knows of it.
@@ -88,11 +95,16 @@ pub(super) struct Strangers {
     /// `None`: there is never a filter.
     shared: Option<Arc<Shared>>,
     current: Option<Current>,
+    /// The thread of the one before, which is about to end.
+    ending: Option<Reading>,
     /// When there may be another.
     again: Instant,
+    /// How many keys were read last, if they were more than expected.
+    expected: u64,
 }
 
 struct Current {
+    made: Instant,
     filter: Arc<Filter>,
     /// Its thread, unless little had to be read.
     reading: Option<Reading>,
@@ -107,7 +119,7 @@ struct Current {
 impl Strangers {
     /// For a command, which is soon done: without a filter.
     pub(super) fn unknown() -> Self {
-        Self { shared: None, current: None, again: Instant::now() }
+        Self { shared: None, current: None, ending: None, again: Instant::now(), expected: 0 }
     }
 
     /// For the daemon.
@@ -136,7 +148,8 @@ impl Strangers {
         }
     }
 
-    /// A transaction has begun in this state of the database. Another process that stored something has changed the revision.
+    /// A transaction has begun in this state of the database. Another process of ours that stored something has changed the
+    /// revision. Nobody waits here for anything, because everybody waits for the transaction.
     pub(super) fn begun(&mut self, connection: &Connection, version: i64) -> rusqlite::Result<()> {
         if let Some(current) = &mut self.current
             && current.version != version
@@ -153,13 +166,19 @@ impl Strangers {
     /// To be called now and then, between transactions: makes one if there is none, or too many have come.
     pub(super) fn tend(&mut self, connection: &Connection) {
         let Some(shared) = &self.shared else { return };
+        if self.ending.as_ref().is_some_and(Reading::goes_on) {
+            return;
+        }
+        self.ending = None;
         match &self.current {
             Some(current) if current.has_failed() => return self.give_up(),
+            Some(current) if current.is_too_small() => self.expected = current.filter.read.load(Ordering::Relaxed),
             Some(current) if current.entered < current.keys => return,
             None if Instant::now() < self.again => return,
             Some(_) | None => {}
         }
-        match Current::make(connection, shared) {
+        self.current = None; // there is not to be memory for two
+        match Current::make(connection, shared, self.expected) {
             Ok(made) => self.current = Some(made),
             Err(error) => {
                 tracing::debug!(%error, "what is stored could not be read");
@@ -169,13 +188,21 @@ impl Strangers {
     }
 
     fn give_up(&mut self) {
-        self.current = None;
-        self.again = Instant::now() + CALM;
+        let took = match self.current.take() {
+            Some(Current { reading: Some(mut reading), made, .. }) => {
+                let took = reading.took.get().copied().unwrap_or_else(|| made.elapsed());
+                reading.stop = None;
+                self.ending = Some(reading);
+                took
+            }
+            _ => Duration::ZERO,
+        };
+        self.again = Instant::now() + CALM.max(REST * took);
     }
 }
 
 impl Current {
-    fn make(connection: &Connection, shared: &Arc<Shared>) -> rusqlite::Result<Self> {
+    fn make(connection: &Connection, shared: &Arc<Shared>, expected: u64) -> rusqlite::Result<Self> {
         let (version, revision) = (super::arrivals::version(connection)?, revision(connection)?);
         // The oldest go first, so that of the ids between the first and the last most are in use.
         let sql = "SELECT ifnull((SELECT max(id) FROM triplet) - (SELECT min(id) FROM triplet) + 1, 0)
@@ -183,15 +210,20 @@ impl Current {
                           (SELECT count(*) FROM (SELECT 1 FROM client LIMIT ?1))";
         let (triplets, clients): (u64, usize) =
             connection.prepare_cached(sql)?.query_row([FEW], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        let keys = triplets.max(FEWEST);
+        let keys = triplets.max(FEWEST).max(expected);
         let filter = Arc::new(Filter::with_octets(octets(keys, open::may_have())));
-        let mut current = Self { filter, reading: None, version, revision, keys, entered: 0 };
+        let mut current = Self { made: Instant::now(), filter, reading: None, version, revision, keys, entered: 0 };
         if triplets < FEW as u64 && clients < FEW {
             read(connection, &current.filter, || true)?;
         } else {
             current.reading = Reading::start(Arc::clone(shared), Arc::clone(&current.filter)).ok();
         }
         Ok(current)
+    }
+
+    /// Whether much more has been read than it was made for: how many clients there are is not known before.
+    fn is_too_small(&self) -> bool {
+        self.filter.is_complete() && self.filter.read.load(Ordering::Relaxed) > 2 * self.keys
     }
 
     /// Whether it will never be complete.
@@ -209,23 +241,33 @@ struct Reading {
     /// `None` once it is to end.
     stop: Option<SyncSender<()>>,
     thread: Option<JoinHandle<()>>,
+    /// How long it took, once it is done.
+    took: Arc<OnceLock<Duration>>,
 }
 
 impl Reading {
     fn start(shared: Arc<Shared>, filter: Arc<Filter>) -> std::io::Result<Self> {
         let (stop, stopped) = sync_channel(1);
-        let work = move || match open::for_reading(&shared.path) {
-            Ok(connection) => {
-                let started = Instant::now();
-                match read(&connection, &filter, pauses(&shared, &stopped)) {
-                    Ok(()) => tracing::debug!(elapsed = ?started.elapsed(), "it is known who is stored"),
-                    Err(error) => tracing::debug!(%error, "what is stored could not be read"),
+        let took = Arc::new(OnceLock::new());
+        let (opening, done) = (shared.opening(), Arc::clone(&took));
+        let work = move || {
+            let started = Instant::now();
+            let all = open::for_reading(&shared.path)
+                .and_then(|connection| Ok(read(&connection, &filter, pauses(&shared, &stopped))?));
+            let elapsed = *done.get_or_init(|| started.elapsed());
+            match all {
+                Ok(()) if filter.is_complete() => tracing::debug!(?elapsed, "it is known who is stored"),
+                Ok(()) => {}
+                Err(trouble) => {
+                    if matches!(trouble, Trouble::Corrupt(_)) {
+                        shared.report_damage(opening);
+                    }
+                    tracing::debug!("what is stored could not be read: {}", trouble.about(&shared.path));
                 }
             }
-            Err(trouble) => tracing::debug!(?trouble, "what is stored could not be read"),
         };
         let thread = thread("store-filter").spawn(work)?;
-        Ok(Self { stop: Some(stop), thread: Some(thread) })
+        Ok(Self { stop: Some(stop), thread: Some(thread), took })
     }
 
     fn goes_on(&self) -> bool {
@@ -317,43 +359,39 @@ fn enter_triplets(
 ) -> rusqlite::Result<Option<Place>> {
     let mut statement = connection.prepare_cached(sql)?;
     let mut rows = statement.query(params![client, sender, recipient, PAGE])?;
-    let mut entered = 0;
+    let (mut entered, mut next) = (0, None);
     while let Some(row) = rows.next()? {
         let key = key(row)?;
         filter.enter_triplet(key);
         entered += 1;
         if entered == PAGE {
-            let [client, sender, recipient] = key.map(str::to_owned);
-            return Ok(Some([client, sender, behind(recipient)]));
+            let [client, sender, recipient] = key;
+            next = Some([client.to_owned(), sender.to_owned(), behind(recipient)]);
         }
     }
-    Ok(None)
+    filter.read.fetch_add(entered as u64, Ordering::Relaxed);
+    Ok(next)
 }
 
 fn enter_clients(connection: &Connection, filter: &Filter, [from, ..]: &Place) -> rusqlite::Result<Option<Place>> {
     let sql = "SELECT client FROM client WHERE client >= ?1 ORDER BY client LIMIT ?2";
     let mut statement = connection.prepare_cached(sql)?;
     let mut rows = statement.query(params![from, PAGE])?;
-    let mut entered = 0;
+    let (mut entered, mut next) = (0, None);
     while let Some(row) = rows.next()? {
         let client = row.get_ref(0)?.as_str()?;
         filter.enter_client(client);
         entered += 1;
         if entered == PAGE {
-            return Ok(Some([behind(client.to_owned()), String::new(), String::new()]));
+            next = Some([behind(client), String::new(), String::new()]);
         }
     }
-    Ok(None)
+    filter.read.fetch_add(entered as u64, Ordering::Relaxed);
+    Ok(next)
 }
 
 fn key<'a>(row: &'a rusqlite::Row<'_>) -> rusqlite::Result<[&'a str; 3]> {
     Ok([row.get_ref(0)?.as_str()?, row.get_ref(1)?.as_str()?, row.get_ref(2)?.as_str()?])
-}
-
-/// No text lies between a text and that text with a NUL.
-fn behind(mut text: String) -> String {
-    text.push('\0');
-    text
 }
 
 #[cfg(test)]
@@ -420,15 +458,16 @@ mod tests {
             book.execute("INSERT INTO client VALUES (?1, 1, 900, 900)", [client.to_string()]).unwrap();
         }
         book.execute_batch("COMMIT").unwrap();
-        let filter = filter();
+        let filter = Filter::with_octets(octets(3 * MANY as u64, None));
         read(&book, &filter, || true).unwrap();
+        assert!(filter.is_complete() && filter.read.load(Ordering::Relaxed) == 3 * MANY as u64);
         assert!((0..2 * MANY + 10).all(|sender| has(&filter, sender)));
         assert!((0..MANY).all(|client| filter.may_have_client(&client.to_string())));
         let others = 3 * MANY..3 * MANY + 10_000;
         let taken_for_stored = others.clone().filter(|sender| has(&filter, *sender)).count();
-        assert!(taken_for_stored < 100, "{taken_for_stored}");
+        assert!(taken_for_stored < 150, "{taken_for_stored}");
         let taken_for_stored = others.filter(|client| filter.may_have_client(&client.to_string())).count();
-        assert!(taken_for_stored < 100, "{taken_for_stored}");
+        assert!(taken_for_stored < 150, "{taken_for_stored}");
     }
 
     #[test]
@@ -439,10 +478,10 @@ mod tests {
         assert!(has(&filter, 1) && filter.may_have_client("c"));
     }
 
-    /// After any number of pages all that have arrived get their places, and all that wait pass.
+    /// After any number of pages all that have arrived get their places, and perhaps pass.
     #[test]
     fn nobody_slips_through_who_moves_on_meanwhile() {
-        for pages in 0..6 {
+        for (pages, pass) in (0..6).flat_map(|pages| [(pages, false), (pages, true)]) {
             let (_directory, path) = place();
             let writer = book(&path);
             writer.execute_batch("BEGIN").unwrap();
@@ -454,13 +493,17 @@ mod tests {
             let moves_on = || {
                 if read_pages == pages {
                     while !writer.settle_some(MANY).unwrap() {}
-                    writer.execute("UPDATE triplet SET passed = 1", ()).unwrap();
+                    writer.settle_some(MANY).unwrap(); // removes those that have been moved
+                    if pass {
+                        writer.execute("UPDATE triplet SET passed = 1", ()).unwrap();
+                    }
                 }
                 read_pages += 1;
                 true
             };
             read(&reader, &filter, moves_on).unwrap();
-            assert!((0..MANY + 10).all(|sender| has(&filter, sender)), "after {pages}");
+            assert!(filter.is_complete());
+            assert!((0..MANY + 10).all(|sender| has(&filter, sender)), "after {pages}, {pass}");
         }
     }
 
@@ -496,6 +539,58 @@ mod tests {
         strangers.enter_triplet(key("2"));
         strangers.tend(&book); // none of them is in the database
         assert!(!may_have(&strangers, "1") && !may_have(&strangers, "2"));
+    }
+
+    #[test]
+    fn one_that_is_too_small_is_made_anew() {
+        let (_directory, path) = place();
+        let book = book(&path);
+        store(&book, 0..10, true);
+        let mut strangers = Strangers::of(shared(&path));
+        strangers.tend(&book);
+        strangers.current.as_mut().unwrap().keys = 4;
+        strangers.expected = 0;
+        strangers.tend(&book);
+        assert_eq!((strangers.expected, strangers.current.as_ref().unwrap().keys), (10, FEWEST));
+    }
+
+    #[test]
+    fn damage_is_reported_to_who_can_mend_it() {
+        let (_directory, path) = place();
+        let book = book(&path);
+        store(&book, 0..2 * FEW, true);
+        book.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+        let root: u64 = book
+            .query_row("SELECT rootpage FROM sqlite_schema WHERE name = 'triplet_key_passed'", (), |row| row.get(0))
+            .unwrap();
+        let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+        std::os::unix::fs::FileExt::write_all_at(&file, &[0xff; 4096], (root - 1) * 4096).unwrap();
+        let shared = shared(&path);
+        let mut strangers = Strangers::of(Arc::clone(&shared));
+        strangers.tend(&book);
+        let begun = Instant::now();
+        while !shared.is_damaged() {
+            assert!(begun.elapsed() < Duration::from_secs(20));
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Commands that come often must not have it read all the time.
+    #[test]
+    fn after_long_reading_there_is_long_rest() {
+        let (_directory, path) = place();
+        let book = book(&path);
+        store(&book, 0..2 * FEW, true);
+        let mut strangers = Strangers::of(shared(&path));
+        strangers.tend(&book);
+        strangers.current.as_mut().unwrap().reading.as_mut().unwrap().took = Arc::new(Duration::from_secs(60).into());
+        strangers.give_up();
+        assert!(strangers.again > Instant::now() + Duration::from_secs(590));
+        let begun = Instant::now();
+        while strangers.ending.is_some() {
+            assert!(begun.elapsed() < Duration::from_secs(20));
+            strangers.tend(&book);
+        }
     }
 
     #[test]
@@ -546,6 +641,7 @@ mod tests {
             (1_000_000_000, None, 16 << 20),
             (u64::MAX, None, 16 << 20),
             (1_000_000_000, Some(64 << 20), 4 << 20),
+            (1_000_000_000, Some(1), 1 << 10),
         ] {
             assert_eq!(octets(keys, limit), wanted, "{keys} {limit:?}");
         }

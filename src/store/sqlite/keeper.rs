@@ -120,10 +120,11 @@ impl Keeper {
             }
             opened => opened,
         };
-        self.book = Some(Book::kept(opened?, Arc::clone(&self.shared)));
+        let connection = opened?;
         recovery.file = FileId::of(&self.shared.path);
         recovery.complaint.withdraw(&self.shared.path);
         self.shared.came_up();
+        self.book = Some(Book::kept(connection, Arc::clone(&self.shared)));
         Ok(())
     }
 

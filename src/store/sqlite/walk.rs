@@ -23,12 +23,15 @@ impl Place {
         Self(Triplet { client, sender: String::new(), recipient: String::new() })
     }
 
-    /// Right behind `last`: no text lies between a text and that text with a NUL.
+    /// Right behind `last`.
     fn behind(last: &Triplet) -> Self {
-        let mut next = last.clone();
-        next.recipient.push('\0');
-        Self(next)
+        Self(Triplet { recipient: behind(&last.recipient), ..last.clone() })
     }
+}
+
+/// The next text: none lies between a text and that text with a NUL.
+pub(super) fn behind(text: &str) -> String {
+    [text, "\0"].concat()
 }
 
 /// The triplets that are meant, in the order of their keys, at most `limit`.

@@ -125,7 +125,7 @@ impl Work {
                 Err(RecvTimeoutError::Disconnected) => break,
             }
             self.keeper.look_after();
-            self.keeper.book().map(Book::tend);
+            self.tend();
         }
         let Self { checkpointer, keeper, .. } = self;
         drop(checkpointer); // the last connection that closes tidies up, and that has to be this one
@@ -158,6 +158,13 @@ impl Work {
     fn serve_unless_panicking(&mut self, jobs: Jobs) {
         if catch_unwind(AssertUnwindSafe(|| self.serve(jobs))).is_err() {
             self.keeper.met(Trouble::Circumstances("writing it was broken off by a bug".to_owned()));
+        }
+    }
+
+    /// The same holds here.
+    fn tend(&mut self) {
+        if catch_unwind(AssertUnwindSafe(|| self.keeper.book().map(Book::tend))).is_err() {
+            self.keeper.met(Trouble::Circumstances("reading it was broken off by a bug".to_owned()));
         }
     }
 
