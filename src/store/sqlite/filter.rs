@@ -32,6 +32,9 @@ const FEWEST: u64 = 1 << 17;
 const SMALLEST: u64 = 1 << 10;
 const LARGEST: u64 = 16 << 20;
 
+/// A triplet takes more octets than these in the database.
+const OCTETS: u64 = 128;
+
 /// So few are read at once, by the writer.
 const FEW: usize = 1_000;
 
@@ -204,12 +207,14 @@ impl Strangers {
 impl Current {
     fn make(connection: &Connection, shared: &Arc<Shared>, expected: u64) -> rusqlite::Result<Self> {
         let (version, revision) = (super::arrivals::version(connection)?, revision(connection)?);
-        // The oldest go first, so that of the ids between the first and the last most are in use.
-        let sql = "SELECT ifnull((SELECT max(id) FROM triplet) - (SELECT min(id) FROM triplet) + 1, 0)
-                        + ifnull((SELECT max(id) FROM arrival) - (SELECT min(id) FROM arrival) + 1, 0),
-                          (SELECT count(*) FROM (SELECT 1 FROM client LIMIT ?1))";
+        // To count them takes as long as to read them. There are not more than ids, nor than there is room for.
+        let sql = "SELECT min(ifnull((SELECT max(id) FROM triplet) - (SELECT min(id) FROM triplet) + 1, 0)
+                                + ifnull((SELECT max(id) FROM arrival) - (SELECT min(id) FROM arrival) + 1, 0),
+                              (page_count - freelist_count) * page_size / ?1),
+                          (SELECT count(*) FROM (SELECT 1 FROM client LIMIT ?2))
+                   FROM pragma_page_count, pragma_freelist_count, pragma_page_size";
         let (triplets, clients): (u64, usize) =
-            connection.prepare_cached(sql)?.query_row([FEW], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            connection.prepare_cached(sql)?.query_row(params![OCTETS, FEW], |row| Ok((row.get(0)?, row.get(1)?)))?;
         let keys = triplets.max(FEWEST).max(expected);
         let filter = Arc::new(Filter::with_octets(octets(keys, open::may_have())));
         let mut current = Self { made: Instant::now(), filter, reading: None, version, revision, keys, entered: 0 };
@@ -552,6 +557,18 @@ mod tests {
         strangers.expected = 0;
         strangers.tend(&book);
         assert_eq!((strangers.expected, strangers.current.as_ref().unwrap().keys), (10, FEWEST));
+    }
+
+    /// Who has passed keeps a small id, while those of a flood that is washed out again grow.
+    #[test]
+    fn many_that_have_gone_are_not_counted() {
+        let (_directory, path) = place();
+        let book = book(&path);
+        let sql = "INSERT INTO triplet VALUES (?1, 'c', ?1, 'r', 'c', 1, 900, 900, 1, '')";
+        for id in [1_u64, 1 << 40] {
+            book.execute(sql, [id]).unwrap();
+        }
+        assert_eq!(Current::make(&book, &shared(&path), 0).unwrap().keys, FEWEST);
     }
 
     #[test]
