@@ -102,8 +102,8 @@ fn look(
     let cutoffs = Cutoffs::new(retention, now);
     let mut lapsed_clients = Vec::new();
     if retention.allow_client_after > 0 {
-        for identity in attempt.identities.iter().filter(|identity| among.may_have_client(identity)) {
-            match find_client(connection, identity)? {
+        for identity in &attempt.identities {
+            match find_client(connection, among, identity)? {
                 Some((_, last_seen)) if last_seen < cutoffs.used => lapsed_clients.push(identity.clone()),
                 Some((passes, last_seen)) if passes >= retention.allow_client_after => {
                     return Ok(known_client(identity, last_seen, now, lapsed_clients));
@@ -152,11 +152,18 @@ pub(super) fn record(
     Ok(sighting)
 }
 
-fn find_client(connection: &Connection, identity: &str) -> rusqlite::Result<Option<(u32, i64)>> {
-    connection
-        .prepare_cached("SELECT passes, last_seen FROM client WHERE client = ?1")?
-        .query_row([identity], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()
+fn find_client(connection: &Connection, among: Among<'_>, identity: &str) -> rusqlite::Result<Option<(u32, i64)>> {
+    let find = || {
+        connection
+            .prepare_cached("SELECT passes, last_seen FROM client WHERE client = ?1")?
+            .query_row([identity], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()
+    };
+    if among.may_have_client(identity) {
+        return find();
+    }
+    debug_assert!(!matches!(find(), Ok(Some(_))), "{identity} is stored");
+    Ok(None)
 }
 
 fn known_client(identity: &str, last_seen: i64, now: Timestamp, lapsed_clients: Vec<String>) -> Look {

@@ -15,6 +15,7 @@ use fastbloom::AtomicBloomFilter;
 use hashbrown::DefaultHashBuilder;
 use rusqlite::{Connection, params};
 
+use super::greylist::revision;
 use super::open;
 use super::shared::{Shared, thread};
 use super::trouble::Trouble;
@@ -113,7 +114,7 @@ struct Current {
     reading: Option<Reading>,
     /// The states of the database and of the greylist in which it is right.
     version: i64,
-    revision: i64,
+    revision: u64,
     /// How many keys it was made for, and how many have come since.
     keys: u64,
     entered: u64,
@@ -176,7 +177,8 @@ impl Strangers {
         match &self.current {
             Some(current) if current.has_failed() => return self.give_up(),
             Some(current) if current.is_too_small() => self.expected = current.filter.read.load(Ordering::Relaxed),
-            Some(current) if current.entered < current.keys => return,
+            // However many come, one is read to the end first.
+            Some(current) if current.entered < current.keys || !current.filter.is_complete() => return,
             None if Instant::now() < self.again => return,
             Some(_) | None => {}
         }
@@ -235,10 +237,6 @@ impl Current {
     fn has_failed(&self) -> bool {
         !self.reading.as_ref().is_some_and(Reading::goes_on) && !self.filter.is_complete()
     }
-}
-
-fn revision(connection: &Connection) -> rusqlite::Result<i64> {
-    connection.prepare_cached("SELECT value FROM counter WHERE name = 'revision'")?.query_row((), |row| row.get(0))
 }
 
 /// The thread that reads what is stored.
@@ -554,7 +552,6 @@ mod tests {
         let mut strangers = Strangers::of(shared(&path));
         strangers.tend(&book);
         strangers.current.as_mut().unwrap().keys = 4;
-        strangers.expected = 0;
         strangers.tend(&book);
         assert_eq!((strangers.expected, strangers.current.as_ref().unwrap().keys), (10, FEWEST));
     }

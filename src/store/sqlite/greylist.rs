@@ -84,12 +84,13 @@ impl Greylist for Sqlite {
     }
 
     fn revision(&self) -> Answer<'_, u64> {
-        self.read(|connection| {
-            connection
-                .prepare_cached("SELECT value FROM counter WHERE name = 'revision'")?
-                .query_row((), |row| row.get(0))
-        })
+        self.read(revision)
     }
+}
+
+/// Another after something was changed on request.
+pub(super) fn revision(connection: &Connection) -> rusqlite::Result<u64> {
+    connection.prepare_cached("SELECT value FROM counter WHERE name = 'revision'")?.query_row((), |row| row.get(0))
 }
 
 /// Something was changed on request.

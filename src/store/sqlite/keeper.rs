@@ -123,7 +123,7 @@ impl Keeper {
         let connection = opened?;
         recovery.file = FileId::of(&self.shared.path);
         recovery.complaint.withdraw(&self.shared.path);
-        self.shared.came_up();
+        self.shared.came_up(); // first, because what the book's thread meets it tells of this opening
         self.book = Some(Book::kept(connection, Arc::clone(&self.shared)));
         Ok(())
     }
