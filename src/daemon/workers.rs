@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 /// No more threads than this: each answers tens of thousands of requests a second, and costs memory and three descriptors.
 const MOST: usize = 8;
@@ -21,6 +22,10 @@ const STACK: usize = 1 << 20;
 
 /// How long the end waits for a thread that is not done. What is left then ends with the process.
 const PATIENCE: Duration = Duration::from_millis(500);
+
+/// The runtime wakes itself up through a descriptor whenever a timer is set that falls due before all others. Requests that have to
+/// wait set two. So there is always one that nearly always falls due before those, for a few wakings in vain.
+const HEARTBEAT: Duration = Duration::from_secs(2);
 
 /// Where connections are served.
 #[derive(Clone)]
@@ -50,7 +55,7 @@ impl Workers {
             let (handle, alive) = (runtime.handle().clone(), alive.clone());
             let thread = std::thread::Builder::new().name(format!("worker-{number}")).stack_size(STACK);
             let thread = thread.spawn(move || {
-                let _ = runtime.block_on(end);
+                runtime.block_on(until_ended(end));
                 drop((runtime, alive));
             })?;
             workers.push(Worker { runtime: handle, thread });
@@ -82,6 +87,10 @@ impl Workers {
     }
 }
 
+async fn until_ended(mut end: oneshot::Receiver<()>) {
+    while timeout(HEARTBEAT, &mut end).await.is_err() {}
+}
+
 impl Drop for Running {
     fn drop(&mut self) {
         self.endings.clear();
@@ -93,8 +102,6 @@ impl Drop for Running {
 mod tests {
     use std::future::pending;
     use std::sync::mpsc::channel;
-
-    use tokio::time::timeout;
 
     use super::*;
 
