@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
 
 use super::activation::Inherited;
@@ -21,6 +21,7 @@ use super::connection::converse;
 use super::dialogue::Dialogue;
 use super::quiet::Quiet;
 use super::registry::Registry;
+use super::stream::Stream;
 use super::workers::Workers;
 use super::{ServeError, ended};
 use crate::config::{Endpoint, SocketMode};
@@ -152,9 +153,9 @@ impl Drop for PrivateRoom {
 }
 
 /// A connection of either kind.
-pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+pub(super) trait Connection: AsyncRead + AsyncWrite + Unpin + Send {}
 
-impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Connection for T {}
 
 impl Listener {
     pub(super) fn endpoint(&self) -> &Endpoint {
@@ -192,24 +193,18 @@ impl Listener {
                 let (stream, peer) = listener.accept().await?;
                 stream.set_nodelay(true)?;
                 let (stream, peer) = (stream.into_std()?, peer.to_string());
-                workers.spawn(|| {
-                    let stream = TcpStream::from_std(stream)?;
-                    Ok(converse(stream, peer, begin(), registry.open(), ending))
-                })
+                workers.spawn(|| Ok(converse(Stream::new(stream)?, peer, begin(), registry.open(), ending)))
             }
             Socket::Unix { listener, .. } => {
                 let (stream, _) = listener.accept().await?;
                 let (stream, peer) = (stream.into_std()?, self.endpoint.to_string());
-                workers.spawn(|| {
-                    let stream = UnixStream::from_std(stream)?;
-                    Ok(converse(stream, peer, begin(), registry.open(), ending))
-                })
+                workers.spawn(|| Ok(converse(Stream::new(stream)?, peer, begin(), registry.open(), ending)))
             }
         }
     }
 
     /// The next connection, for whoever looks after it himself.
-    pub(super) async fn next(&self) -> io::Result<Box<dyn Stream>> {
+    pub(super) async fn next(&self) -> io::Result<Box<dyn Connection>> {
         Ok(match &self.socket {
             Socket::Inet(listener) => Box::new(listener.accept().await?.0),
             Socket::Unix { listener, .. } => Box::new(listener.accept().await?.0),

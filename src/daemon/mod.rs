@@ -16,6 +16,7 @@ mod quiet;
 mod registry;
 mod service;
 mod sources;
+mod stream;
 mod supervisor;
 mod upkeep;
 mod web;
