@@ -99,9 +99,10 @@ fn open_to_everybody(server: &Server) -> &Endpoint {
     endpoint
 }
 
-/// One more smtpd, to which loopback is a stranger.
+/// One more smtpd, to which loopback is a stranger: it looks up the name, and has connections counted.
 fn service(address: SocketAddr, options: &str) -> String {
-    format!("{address} inet n - n - - smtpd -o mynetworks= {options}\n")
+    let stranger = "-o mynetworks= -o smtpd_authorized_xclient_hosts= -o smtpd_peername_lookup=yes";
+    format!("{address} inet n - n - - smtpd {stranger} {options}\n")
 }
 
 /// Measures Postfix without a policy service, with one that does nothing, and with postward.
