@@ -125,10 +125,11 @@ fn replace_by(path: &Path, make: impl Fn(&Path)) {
     fs::rename(new, path).unwrap();
 }
 
-/// One that a postward has made.
+/// One that a postward has made, in which nobody waits.
 fn another_database(path: &Path) -> PathBuf {
     let new = beside(path, ".new");
     Connection::open(path).unwrap().execute("VACUUM INTO ?1", [new.to_str().unwrap()]).unwrap();
+    Connection::open(&new).unwrap().execute_batch("DELETE FROM arrival; VACUUM").unwrap();
     new
 }
 
@@ -138,6 +139,8 @@ fn a_database_may_be_replaced_while_it_is_in_use() {
         for (what, replace, _) in &REPLACEMENTS {
             scope.spawn(move || {
                 let mut postward = with_waiting();
+                let old = beside(&postward.database(), ".old");
+                fs::hard_link(postward.database(), &old).unwrap();
                 replace(&postward.database());
                 eventually(what, || postward.log().contains("was removed or replaced while it was in use"));
                 remembers_strangers(&postward, what);
@@ -146,9 +149,26 @@ fn a_database_may_be_replaced_while_it_is_in_use() {
                 eventually("and it is the one that is used", || shown().contains("stranger"));
                 assert!(!postward.log().contains("panicked"), "{what}: {}", postward.log());
                 assert!(postward.stop().success(), "{what}");
+                assert_sound(&postward.database(), what);
+                assert_sound(&old, what);
+                assert!(remembered(&postward.database()) < WAITING, "{what}");
+                assert_eq!(remembered(&old), WAITING, "whoever kept the old one has all that was remembered: {what}");
             });
         }
     });
+}
+
+/// That nothing of one database got into another.
+fn assert_sound(database: &Path, what: &str) {
+    let found: String =
+        Connection::open(database).unwrap().query_one("PRAGMA integrity_check", (), |row| row.get(0)).unwrap();
+    assert_eq!(found, "ok", "{}: {what}", database.display());
+}
+
+/// How many triplets there are.
+fn remembered(database: &Path) -> usize {
+    let sql = "SELECT (SELECT count(*) FROM triplet) + (SELECT count(*) FROM arriving)";
+    Connection::open(database).unwrap().query_one(sql, (), |row| row.get(0)).unwrap()
 }
 
 #[test]

@@ -75,12 +75,18 @@ pub(super) fn checkpoint(connection: &Connection) -> i64 {
     })
 }
 
+/// Moves all of the log, and waits for those who read as long as the connection waits for a lock; answers whether all of it was
+/// moved. What is moved beside somebody who reads leaves out pages of which there are newer ones.
+pub(super) fn checkpoint_all(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.query_row("PRAGMA wal_checkpoint(FULL)", (), |row| Ok(!row.get::<_, bool>(0)?))
+}
+
 fn run(woken: &Receiver<()>, shared: &Shared, little_is_left: &AtomicBool) {
     let _nobody_waits_for_it_any_more = LogGoesOn(shared);
     while let Ok(()) = woken.recv() {
         // A connection of its own, opened anew each time: another file may be there by now.
         if shared.check().is_ok()
-            && let Ok(connection) = open::for_reading(&shared.path)
+            && let Ok(connection) = open::for_reading(shared)
         {
             let is_long = move_most(&connection, shared);
             while woken.try_recv().is_ok() {} // for what has been moved meanwhile

@@ -255,7 +255,7 @@ impl Reading {
         let (opening, done) = (shared.opening(), Arc::clone(&took));
         let work = move || {
             let started = Instant::now();
-            let all = open::for_reading(&shared.path)
+            let all = open::for_reading(&shared)
                 .and_then(|connection| Ok(read(&connection, &filter, pauses(&shared, &stopped))?));
             let elapsed = *done.get_or_init(|| started.elapsed());
             match all {
@@ -419,7 +419,9 @@ mod tests {
     }
 
     fn shared(path: &Path) -> Arc<Shared> {
-        Arc::new(Shared::new(path.to_owned()))
+        let shared = Arc::new(Shared::new(path.to_owned()));
+        shared.came_up();
+        shared
     }
 
     fn filter() -> Filter {
@@ -491,7 +493,7 @@ mod tests {
             store(&writer, 0..MANY, false);
             (MANY..MANY + 10).for_each(|sender| arrive(&writer, sender));
             writer.execute_batch("COMMIT").unwrap();
-            let reader = open::for_reading(&path).unwrap();
+            let reader = open::for_reading(&shared(&path)).unwrap();
             let (filter, mut read_pages) = (filter(), 0);
             let moves_on = || {
                 if read_pages == pages {

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::arrivals::Book;
 use super::aside::move_aside;
+use super::checkpoint::checkpoint_all;
 use super::complaint::Complaint;
 use super::lock::Lock;
 use super::open;
@@ -33,8 +34,6 @@ pub(super) struct Keeper {
 struct Recovery {
     /// Taken as soon as it can be.
     lock: Option<Lock>,
-    /// Which file is open, to notice when it is removed or replaced.
-    file: Option<FileId>,
     complaint: Complaint,
     next_look: Instant,
 }
@@ -43,12 +42,13 @@ impl Keeper {
     /// For a command: opens the database now or fails.
     pub(super) fn command(shared: Arc<Shared>) -> Result<Self, Trouble> {
         let connection = open::for_writing(&shared.path, COMMANDS_PATIENCE)?;
+        shared.came_up();
         Ok(Self { shared, book: Some(Book::new(connection)), recovery: None })
     }
 
     /// For the daemon: what may get better does not fail.
     pub(super) fn daemon(shared: Arc<Shared>) -> Result<Self, Trouble> {
-        let recovery = Recovery { lock: None, file: None, complaint: Complaint::default(), next_look: Instant::now() };
+        let recovery = Recovery { lock: None, complaint: Complaint::default(), next_look: Instant::now() };
         let mut keeper = Self { shared, book: None, recovery: Some(recovery) };
         match keeper.recover() {
             Err(trouble @ (Trouble::InUse(_) | Trouble::Unusable(_))) => Err(trouble),
@@ -69,6 +69,10 @@ impl Keeper {
     pub(super) fn met(&mut self, trouble: Trouble) {
         let Some(recovery) = &mut self.recovery else { return };
         recovery.next_look = Instant::now() + LOOK;
+        if !self.shared.is_in_place() {
+            // It may be kept under another name, and is to have all that was remembered.
+            let _ = self.book.as_deref().map(checkpoint_all);
+        }
         self.book = None;
         self.shared.went_down(trouble.clone().about(&self.shared.path));
         let remedy = match trouble {
@@ -97,9 +101,11 @@ impl Keeper {
     }
 
     fn check(&self) -> Result<(), Trouble> {
-        let known = self.recovery.as_ref().and_then(|recovery| recovery.file);
-        if FileId::of(&self.shared.path) != known {
-            return Err(Trouble::Circumstances("the file was removed or replaced while it was in use".to_owned()));
+        if !self.shared.is_in_place() {
+            return match self.book.as_deref().map(checkpoint_all) {
+                Some(Ok(false)) => Ok(()), // somebody still reads it, so this has to wait until the next look
+                _ => Err(Trouble::replaced()),
+            };
         }
         if self.shared.is_damaged() {
             return Err(Trouble::Corrupt("it is damaged".to_owned()));
@@ -110,6 +116,7 @@ impl Keeper {
     fn recover(&mut self) -> Result<(), Trouble> {
         let Some(recovery) = &mut self.recovery else { return Ok(()) };
         open::check_directory(&self.shared.path)?;
+        self.shared.remove_stray_log()?;
         if recovery.lock.is_none() {
             recovery.lock = Some(Lock::take(&self.shared.path)?);
         }
@@ -121,7 +128,6 @@ impl Keeper {
             opened => opened,
         };
         let connection = opened?;
-        recovery.file = FileId::of(&self.shared.path);
         recovery.complaint.withdraw(&self.shared.path);
         self.shared.came_up(); // first, because what the book's thread meets it tells of this opening
         self.book = Some(Book::kept(connection, Arc::clone(&self.shared)));
@@ -148,15 +154,4 @@ fn set_aside(path: &Path, cause: &str) -> Result<(), Trouble> {
          what was remembered, and access list entries added by hand, are in the old file"
     );
     Ok(())
-}
-
-/// Device and inode.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct FileId(u64, u64);
-
-impl FileId {
-    fn of(path: &Path) -> Option<Self> {
-        use std::os::unix::fs::MetadataExt as _;
-        std::fs::metadata(path).ok().map(|metadata| Self(metadata.dev(), metadata.ino()))
-    }
 }

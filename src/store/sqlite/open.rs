@@ -12,6 +12,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use rustix::process::{Resource, getrlimit};
 
 use super::migrate;
+use super::shared::Shared;
 use super::trouble::Trouble;
 
 /// The first SQLite in which two connections that checkpoint cannot lose commits (the "WAL-reset" bug).
@@ -69,16 +70,21 @@ fn create_private(path: &Path) -> Result<(), Trouble> {
     }
 }
 
-/// Opens a database that a writer of this process keeps in order.
-pub(super) fn for_reading(path: &Path) -> Result<Connection, Trouble> {
-    let connection =
-        Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+/// Opens a database that a writer of this process keeps in order, and no other file that may be there by now: the writer's
+/// write-ahead log would be taken for the log of that.
+pub(super) fn for_reading(shared: &Shared) -> Result<Connection, Trouble> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(&shared.path, flags)?;
+    if !shared.is_in_place() {
+        return Err(Trouble::replaced());
+    }
     connection.pragma_update(None, "query_only", true)?;
     settle_reader(connection)
 }
 
 /// Opens a database only to look at it.
-pub(super) fn for_looking(path: &Path) -> Result<Connection, Trouble> {
+pub(super) fn for_looking(shared: &Shared) -> Result<Connection, Trouble> {
+    let path = &shared.path;
     if !path.try_exists()? {
         return Err(Trouble::Circumstances("there is no such file yet; the daemon creates it".to_owned()));
     }

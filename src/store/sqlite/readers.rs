@@ -15,7 +15,7 @@ const KEPT: usize = 4;
 /// Connections for reading, opened as needed.
 pub(super) struct Readers {
     shared: Arc<Shared>,
-    open: fn(&std::path::Path) -> Result<Connection, Trouble>,
+    open: fn(&Shared) -> Result<Connection, Trouble>,
     idle: Mutex<Vec<Reader>>,
 }
 
@@ -79,7 +79,7 @@ impl Readers {
 
     fn open(&self) -> Result<Reader, Trouble> {
         let opening = self.shared.opening();
-        Ok(Reader { connection: (self.open)(&self.shared.path)?, opening })
+        Ok(Reader { connection: (self.open)(&self.shared)?, opening })
     }
 
     fn put_back(&self, reader: Reader) {

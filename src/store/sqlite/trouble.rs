@@ -20,6 +20,11 @@ pub(super) enum Trouble {
 }
 
 impl Trouble {
+    /// Another file is in its place, or none.
+    pub(super) fn replaced() -> Self {
+        Self::Circumstances("the file was removed or replaced while it was in use".to_owned())
+    }
+
     /// The same for those who asked.
     pub(super) fn about(self, path: &Path) -> StoreError {
         let describe = |cause: String| format!("the database {} cannot be used: {cause}", path.display());
