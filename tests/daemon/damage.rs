@@ -158,6 +158,23 @@ fn a_database_may_be_replaced_while_it_is_in_use() {
     });
 }
 
+#[test]
+fn a_database_may_be_replaced_right_before_a_restart() {
+    let mut postward = with_waiting();
+    let old = beside(&postward.database(), ".old");
+    fs::hard_link(postward.database(), &old).unwrap();
+    fs::rename(another_database(&postward.database()), postward.database()).unwrap();
+    assert!(postward.stop().success());
+    postward.serve();
+    remembers_strangers(&postward, "another database");
+    assert!(postward.stop().success());
+    for database in [&postward.database(), &old] {
+        assert_sound(database, "a restart");
+    }
+    assert!(remembered(&postward.database()) < WAITING);
+    assert_eq!(remembered(&old), WAITING);
+}
+
 /// That nothing of one database got into another.
 fn assert_sound(database: &Path, what: &str) {
     let found: String =

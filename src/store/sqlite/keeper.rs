@@ -69,18 +69,26 @@ impl Keeper {
     pub(super) fn met(&mut self, trouble: Trouble) {
         let Some(recovery) = &mut self.recovery else { return };
         recovery.next_look = Instant::now() + LOOK;
-        if !self.shared.is_in_place() {
-            // It may be kept under another name, and is to have all that was remembered.
-            let _ = self.book.as_deref().map(checkpoint_all);
-        }
-        self.book = None;
+        let trouble = if self.book.is_none() || self.shared.is_in_place() { trouble } else { Trouble::replaced() };
         self.shared.went_down(trouble.clone().about(&self.shared.path));
+        self.leave();
         let remedy = match trouble {
             Trouble::Corrupt(cause) => set_aside(&self.shared.path, &cause).and_then(|()| self.recover()),
             trouble => Err(trouble),
         };
         if let Err(trouble) = remedy {
             self.complain(trouble);
+        }
+    }
+
+    /// Closes the connection. A database that was replaced may be kept under another name, and is to have all that was remembered.
+    pub(super) fn leave(&mut self) {
+        let Some(book) = self.book.take() else { return };
+        if self.recovery.is_some() && !self.shared.is_in_place() {
+            let is_moved = checkpoint_all(&book).unwrap_or(false);
+            if let Err(error) = self.shared.put_log_away(is_moved) {
+                tracing::error!(database = %self.shared.path.display(), "its write-ahead log cannot be put away: {error}");
+            }
         }
     }
 
@@ -102,10 +110,7 @@ impl Keeper {
 
     fn check(&self) -> Result<(), Trouble> {
         if !self.shared.is_in_place() {
-            return match self.book.as_deref().map(checkpoint_all) {
-                Some(Ok(false)) => Ok(()), // somebody still reads it, so this has to wait until the next look
-                _ => Err(Trouble::replaced()),
-            };
+            return Err(Trouble::replaced());
         }
         if self.shared.is_damaged() {
             return Err(Trouble::Corrupt("it is damaged".to_owned()));
@@ -116,7 +121,6 @@ impl Keeper {
     fn recover(&mut self) -> Result<(), Trouble> {
         let Some(recovery) = &mut self.recovery else { return Ok(()) };
         open::check_directory(&self.shared.path)?;
-        self.shared.remove_stray_log()?;
         if recovery.lock.is_none() {
             recovery.lock = Some(Lock::take(&self.shared.path)?);
         }

@@ -74,22 +74,31 @@ impl Shared {
         self.files().is_some_and(|files| FileId::of(&self.path) == Some(files.database))
     }
 
-    /// Removes the write-ahead log of a database that is no longer in its place: whoever opened what is there now would take it for
-    /// the log of that, and spoil it.
-    pub(super) fn remove_stray_log(&self) -> io::Result<()> {
-        let log = with_suffix(&self.path, "-wal");
-        let ours = self.files().and_then(|files| files.log);
-        if self.is_in_place() || ours.is_none() || FileId::of(&log) != ours {
+    /// Takes the write-ahead log's name from a database that is no longer in its place, and is still open: whoever opens what is
+    /// there now would take it for the log of that, and spoil it. One of which not all `is_moved` is kept under another name.
+    pub(super) fn put_log_away(&self, is_moved: bool) -> io::Result<()> {
+        let Some(files) = self.files.lock().unwrap_or_else(PoisonError::into_inner).take() else { return Ok(()) };
+        if files.index.is_some() && FileId::of(&files.beside("-shm")) == files.index {
+            fs::remove_file(files.beside("-shm"))?;
+        }
+        let log = files.beside("-wal");
+        if files.log.is_none() || FileId::of(&log) != files.log {
             return Ok(());
         }
-        match fs::remove_file(with_suffix(&self.path, "-shm")) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => fs::remove_file(log),
+        if is_moved {
+            return fs::remove_file(log);
         }
+        let kept_as = files.beside(".replaced-wal");
+        fs::rename(log, &kept_as)?;
+        tracing::error!(
+            database = %self.path.display(), kept_as = %kept_as.display(),
+            "the last changes could not be moved into the database that was replaced; they are kept in its write-ahead log"
+        );
+        Ok(())
     }
 
     fn files(&self) -> Option<Files> {
-        *self.files.lock().unwrap_or_else(PoisonError::into_inner)
+        self.files.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(super) fn opening(&self) -> u64 {
@@ -117,15 +126,24 @@ impl Shared {
 }
 
 /// The files of a database in use.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Files {
+    /// Where it is, without symbolic links: SQLite has the other files there.
+    path: PathBuf,
     database: FileId,
     log: Option<FileId>,
+    index: Option<FileId>,
 }
 
 impl Files {
     fn at(path: &Path) -> Option<Self> {
-        Some(Self { database: FileId::of(path)?, log: FileId::of(&with_suffix(path, "-wal")) })
+        let path = fs::canonicalize(path).ok()?;
+        let beside = |suffix| FileId::of(&with_suffix(&path, suffix));
+        Some(Self { database: FileId::of(&path)?, log: beside("-wal"), index: beside("-shm"), path })
+    }
+
+    fn beside(&self, suffix: &str) -> PathBuf {
+        with_suffix(&self.path, suffix)
     }
 }
 
@@ -137,5 +155,51 @@ impl FileId {
     fn of(path: &Path) -> Option<Self> {
         use std::os::unix::fs::MetadataExt as _;
         fs::metadata(path).ok().map(|metadata| Self(metadata.dev(), metadata.ino()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_log_of_a_database_that_was_replaced_loses_its_name() {
+        for is_moved in [true, false] {
+            let directory = tempfile::tempdir().unwrap();
+            let [link, real] = ["link.db", "real.db"].map(|name| directory.path().join(name));
+            for suffix in ["", "-wal", "-shm"] {
+                fs::write(with_suffix(&real, suffix), suffix).unwrap();
+            }
+            std::os::unix::fs::symlink(&real, &link).unwrap();
+            let shared = Shared::new(link.clone());
+            shared.came_up();
+            assert!(shared.is_in_place());
+            fs::remove_file(&link).unwrap();
+            fs::write(&link, "another").unwrap();
+            assert!(!shared.is_in_place());
+            shared.put_log_away(is_moved).unwrap();
+            for suffix in ["-wal", "-shm"] {
+                assert!(!with_suffix(&real, suffix).exists(), "{suffix}");
+            }
+            assert_eq!(with_suffix(&real, ".replaced-wal").exists(), !is_moved);
+        }
+    }
+
+    #[test]
+    fn a_log_that_somebody_put_there_stays() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("postward.db");
+        let log = with_suffix(&path, "-wal");
+        fs::write(&path, "old").unwrap();
+        fs::write(&log, "old").unwrap();
+        let shared = Shared::new(path.clone());
+        shared.came_up();
+        for file in [&path, &log] {
+            let new = with_suffix(file, ".new");
+            fs::write(&new, "new").unwrap();
+            fs::rename(new, file).unwrap();
+        }
+        shared.put_log_away(true).unwrap();
+        assert_eq!(fs::read_to_string(log).unwrap(), "new");
     }
 }

@@ -127,11 +127,12 @@ impl Work {
             self.keeper.look_after();
             self.tend();
         }
-        let Self { checkpointer, keeper, .. } = self;
+        let Self { checkpointer, mut keeper, .. } = self;
         drop(checkpointer); // the last connection that closes tidies up, and that has to be this one
         if let Some(book) = keeper.book() {
             checkpoint(book);
         }
+        keeper.leave();
     }
 
     /// Whoever comes in meanwhile waits, but for less in all than if each arrival had been stored in its place.
