@@ -88,7 +88,8 @@ impl Shared {
         if is_moved {
             return fs::remove_file(log);
         }
-        let kept_as = files.beside(".replaced-wal");
+        let mut names = (1..1000).map(|number| files.beside(&format!(".replaced-{number}-wal")));
+        let kept_as = names.find(|name| !name.exists()).ok_or(io::ErrorKind::AlreadyExists)?;
         fs::rename(log, &kept_as)?;
         tracing::error!(
             database = %self.path.display(), kept_as = %kept_as.display(),
@@ -181,7 +182,24 @@ mod tests {
             for suffix in ["-wal", "-shm"] {
                 assert!(!with_suffix(&real, suffix).exists(), "{suffix}");
             }
-            assert_eq!(with_suffix(&real, ".replaced-wal").exists(), !is_moved);
+            assert_eq!(with_suffix(&real, ".replaced-1-wal").exists(), !is_moved);
+        }
+    }
+
+    #[test]
+    fn logs_that_are_kept_never_overwrite_each_other() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("postward.db");
+        for log in ["first", "second"] {
+            fs::write(&path, "old").unwrap();
+            fs::write(with_suffix(&path, "-wal"), log).unwrap();
+            let shared = Shared::new(path.clone());
+            shared.came_up();
+            fs::remove_file(&path).unwrap();
+            shared.put_log_away(false).unwrap();
+        }
+        for (suffix, log) in [(".replaced-1-wal", "first"), (".replaced-2-wal", "second")] {
+            assert_eq!(fs::read_to_string(with_suffix(&path, suffix)).unwrap(), log);
         }
     }
 
