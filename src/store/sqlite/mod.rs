@@ -19,6 +19,7 @@ mod batch;
 mod checkpoint;
 mod complaint;
 mod entries;
+mod files;
 mod filter;
 mod greylist;
 mod journal;

@@ -1,11 +1,11 @@
 //! What the writer thread, the readers and those who ask know together.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock};
 use std::{fs, io};
 
-use super::lock::with_suffix;
+use super::files::{FileId, Files};
 use super::vitals::Work;
 use crate::store::StoreError;
 
@@ -126,41 +126,9 @@ impl Shared {
     }
 }
 
-/// The files of a database in use.
-#[derive(Debug, Clone)]
-struct Files {
-    /// Where it is, without symbolic links: SQLite has the other files there.
-    path: PathBuf,
-    database: FileId,
-    log: Option<FileId>,
-    index: Option<FileId>,
-}
-
-impl Files {
-    fn at(path: &Path) -> Option<Self> {
-        let path = fs::canonicalize(path).ok()?;
-        let beside = |suffix| FileId::of(&with_suffix(&path, suffix));
-        Some(Self { database: FileId::of(&path)?, log: beside("-wal"), index: beside("-shm"), path })
-    }
-
-    fn beside(&self, suffix: &str) -> PathBuf {
-        with_suffix(&self.path, suffix)
-    }
-}
-
-/// Device and inode.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct FileId(u64, u64);
-
-impl FileId {
-    fn of(path: &Path) -> Option<Self> {
-        use std::os::unix::fs::MetadataExt as _;
-        fs::metadata(path).ok().map(|metadata| Self(metadata.dev(), metadata.ino()))
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::lock::with_suffix;
     use super::*;
 
     #[test]
